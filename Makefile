@@ -1,0 +1,96 @@
+# Coxswain. `make help` lists what there is to say. Variables: B (build directory), SAN=1 (ASan+UBSan), TSAN=1, V=1.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := all
+
+CC := gcc
+B ?= build
+Q := $(if $(V),,@)
+
+VARIANT := $(if $(SAN),san,$(if $(TSAN),tsan,rel))
+O := $(B)/$(VARIANT)
+GEN := $(B)/gen
+
+PKGS := libuv openssl libnghttp2 zlib sqlite3 yaml-0.1 libcurl libarchive libmnl libseccomp libcap
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
+PKG_LIBS := $(shell pkg-config --libs $(PKGS)) -lwslay -lldns
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings -Wno-missing-field-initializers
+HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
+comma := ,
+SAN_FLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)$(if $(TSAN),-fsanitize=thread)
+OPT := $(if $(SAN)$(TSAN),-O1 -U_FORTIFY_SOURCE,-O2)
+CFLAGS = -std=gnu17 -g $(OPT) $(WARN) $(if $(SAN)$(TSAN),-fPIE,$(HARDEN)) $(SAN_FLAGS) -pthread \
+	-D_GNU_SOURCE -Isrc -I$(GEN) -I/usr/share/include/llhttp $(PKG_CFLAGS)
+LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now,--as-needed,--gc-sections $(SAN_FLAGS)
+
+API := $(wildcard api/*.api)
+GEN_SRC := $(if $(API),$(GEN)/types/types.c)
+SRC := $(filter-out %_test.c,$(shell find src -name '*.c' | LC_ALL=C sort))
+LIB_OBJ := $(patsubst src/%.c,$(O)/%.o,$(filter-out src/cli/main.c,$(SRC))) $(patsubst $(GEN)/%.c,$(O)/gen/%.o,$(GEN_SRC)) \
+	$(O)/third/llhttp.o $(O)/third/api.o $(O)/third/http.o
+TEST_SRC := $(shell find src tests -name '*_test.c' -not -path '*/fuzz/*' | LC_ALL=C sort)
+TEST_BIN := $(patsubst %_test.c,$(O)/t/%_test,$(TEST_SRC))
+
+.PHONY: all cox t unit clean help
+all: cox
+cox: $(if $(wildcard src/cli/main.c),$(B)/cox)
+
+help:
+	@echo 'make            build $(B)/cox'
+	@echo 'make test       install what is missing, build, run the whole suite'
+	@echo 'make t T=store/watch[:case]   run one unit test file (SAN=1, TSAN=1: under sanitizers)'
+	@echo 'make unit       run all unit tests'
+
+$(B)/cox: $(O)/cox
+	$(Q)install -m 755 $< $@
+$(O)/cox: $(O)/cli/main.o $(O)/libcox.a
+	@echo '  LD    $@'
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+$(O)/libcox.a: $(LIB_OBJ)
+	$(Q)rm -f $@
+	$(Q)ar rcs $@ $(LIB_OBJ)
+
+# Generated headers stand before every object.
+GEN_STAMP := $(if $(API),$(GEN)/.stamp)
+$(GEN)/.stamp: $(API) $(wildcard scripts/apigen/*.py scripts/apigen/apigen)
+	@echo '  GEN   $(GEN)/types'
+	$(Q)scripts/apigen/apigen --out $(GEN)/types $(API)
+	$(Q)touch $@
+$(GEN)/types/types.c: $(GEN)/.stamp ;
+
+$(O)/%.o: src/%.c | $(GEN_STAMP)
+	@mkdir -p $(@D)
+	@echo '  CC    $<'
+	$(Q)$(CC) $(CFLAGS) -ffunction-sections -fdata-sections -MMD -MP -c -o $@ $<
+$(O)/gen/%.o: $(GEN)/%.c | $(GEN_STAMP)
+	@mkdir -p $(@D)
+	@echo '  CC    $<'
+	$(Q)$(CC) $(CFLAGS) -ffunction-sections -fdata-sections -MMD -MP -c -o $@ $<
+$(O)/third/%.o: /usr/share/llhttp/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -O2 -g -fPIE -I/usr/share/include/llhttp -c -o $@ $<
+
+$(O)/t/%_test: %_test.c $(O)/libcox.a | $(GEN_STAMP)
+	@mkdir -p $(@D)
+	@echo '  TEST  $<'
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(O)/libcox.a $(PKG_LIBS) -lcmocka
+
+unit: $(TEST_BIN)
+	$(Q)for t in $(TEST_BIN); do $$t || exit 1; done
+
+# make t T=store/watch:case  or  T=store (a whole directory)
+T_FILE = $(firstword $(subst :, ,$(T)))
+T_CASE = $(word 2,$(subst :, ,$(T)))
+T_BINS = $(filter $(O)/t/src/$(T_FILE)_test $(O)/t/tests/$(T_FILE)_test $(O)/t/src/$(T_FILE)/% $(O)/t/tests/$(T_FILE)/%,$(TEST_BIN))
+t: $(T_BINS)
+	$(Q)test -n '$(T_BINS)' || { echo "no test called '$(T)'; there are: $(patsubst $(O)/t/%_test,%,$(TEST_BIN))"; exit 1; }
+	$(Q)for t in $(T_BINS); do $$t $(T_CASE) || exit 1; done
+
+clean:
+	rm -rf $(B)
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
