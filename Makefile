@@ -14,8 +14,8 @@ O := $(B)/$(VARIANT)
 GEN := $(B)/gen
 
 PKGS := libuv openssl libnghttp2 zlib sqlite3 yaml-0.1 libcurl libarchive libmnl libseccomp libcap
-PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
-PKG_LIBS := $(shell pkg-config --libs $(PKGS)) -lwslay -lldns
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lwslay -lldns
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings -Wno-missing-field-initializers
 HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
@@ -34,7 +34,7 @@ LIB_OBJ := $(patsubst src/%.c,$(O)/%.o,$(filter-out src/cli/main.c,$(SRC))) $(pa
 TEST_SRC := $(shell find src tests -name '*_test.c' -not -path '*/fuzz/*' | LC_ALL=C sort)
 TEST_BIN := $(patsubst %_test.c,$(O)/t/%_test,$(TEST_SRC))
 
-.PHONY: all cox t unit clean help
+.PHONY: all cox t unit test test-run lint fmt deps clean help fresh
 all: cox
 cox: $(if $(wildcard src/cli/main.c),$(B)/cox)
 
@@ -42,7 +42,11 @@ help:
 	@echo 'make            build $(B)/cox'
 	@echo 'make test       install what is missing, build, run the whole suite'
 	@echo 'make t T=store/watch[:case]   run one unit test file (SAN=1, TSAN=1: under sanitizers)'
-	@echo 'make unit       run all unit tests'
+	@echo 'make unit       run all unit tests (SAN=1, TSAN=1)'
+	@echo 'make lint       format, layers, headers, banned calls, lengths, words, licences'
+	@echo 'make fmt        lay the code out as the lint wants it'
+	@echo 'make fresh      both commands of the README in a clean Debian root'
+	@echo 'make clean      remove $(B)'
 
 $(B)/cox: $(O)/cox
 	$(Q)install -m 755 $< $@
@@ -80,7 +84,34 @@ $(O)/t/%_test: %_test.c $(O)/libcox.a | $(GEN_STAMP)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(O)/libcox.a $(PKG_LIBS) -lcmocka
 
 unit: $(TEST_BIN)
-	$(Q)for t in $(TEST_BIN); do $$t || exit 1; done
+	$(Q)scripts/run-tests $(TEST_BIN)
+
+# The suite. deps comes first and alone: on a fresh machine nothing below can even be parsed before it.
+export COX_RESULTS ?= $(CURDIR)/$(B)/test/results.txt
+test:
+	$(Q)scripts/deps build test
+	$(Q)mkdir -p $(B)/test && : > $(COX_RESULTS)
+	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) all && $(MAKE) --no-print-directory test-run
+
+# Every group runs, whatever the one before it said; the report decides.
+TEST_GROUPS := lint unit scripts-test
+test-run:
+	$(Q)for g in $(TEST_GROUPS); do $(MAKE) --no-print-directory -j$(shell nproc) $$g || true; done
+	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) SAN=1 unit || true
+	$(Q)scripts/test-report $(COX_RESULTS)
+
+scripts-test:
+	$(Q)scripts/run-tests $(wildcard tests/lint/*.bats tests/scripts/*.bats tests/e2e/lib/*.bats)
+
+lint: all
+	$(Q)LINT_CFLAGS='$(CFLAGS)' scripts/lint/all
+fmt:
+	$(Q)scripts/lint/format --fix
+fresh:
+	$(Q)scripts/deps images
+	$(Q)scripts/fresh
+$(B)/tools/kubectl:
+	$(Q)scripts/fetch-kubectl $(B)/tools
 
 # make t T=store/watch:case  or  T=store (a whole directory)
 T_FILE = $(firstword $(subst :, ,$(T)))

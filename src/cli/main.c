@@ -4,7 +4,7 @@
 
 #include "base/str.h"
 #include "cli/applet.h"
-#include "cli/version.h"
+#include "base/version.h"
 
 static const struct applet applets[] = {
 #define APPLET(name, fn, summary) {name, summary, fn},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cli/version.h: who we are. */
+/* base/version.h: who we are. */
 #pragma once
 
 #define COX_VERSION "0.1.0"
