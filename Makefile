@@ -24,7 +24,7 @@ SAN_FLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recov
 OPT := $(if $(SAN)$(TSAN),-O1 -U_FORTIFY_SOURCE,-O2)
 CFLAGS = -std=gnu17 -g $(OPT) $(WARN) $(if $(SAN)$(TSAN),-fPIE,$(HARDEN)) $(SAN_FLAGS) -pthread \
 	-D_GNU_SOURCE -Isrc -I$(GEN) -I/usr/share/include/llhttp $(PKG_CFLAGS)
-LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now,--as-needed,--gc-sections $(SAN_FLAGS)
+LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now,-z,pack-relative-relocs,--as-needed,--gc-sections $(SAN_FLAGS)
 
 API := $(wildcard api/*.api)
 GEN_SRC := $(if $(API),$(GEN)/types/types.c)
@@ -34,7 +34,7 @@ LIB_OBJ := $(patsubst src/%.c,$(O)/%.o,$(filter-out src/cli/main.c,$(SRC))) $(pa
 TEST_SRC := $(shell find src tests -name '*_test.c' -not -path '*/fuzz/*' | LC_ALL=C sort)
 TEST_BIN := $(patsubst %_test.c,$(O)/t/%_test,$(TEST_SRC))
 
-.PHONY: all cox t unit test test-run lint fmt deps clean help fresh
+.PHONY: all cox t unit test test-run apigen-test scripts-test lint fmt deps clean help fresh
 all: cox
 cox: $(if $(wildcard src/cli/main.c),$(B)/cox)
 
@@ -86,6 +86,10 @@ $(O)/t/%_test: %_test.c $(O)/libcox.a | $(GEN_STAMP)
 unit: $(TEST_BIN)
 	$(Q)scripts/run-tests $(TEST_BIN)
 
+# The IDL's parser; with COX_FACTS=folder also a comparison of api/ with upstream's tables.
+apigen-test:
+	$(Q)scripts/run-tests scripts/apigen/apigen_test.py $(if $(COX_FACTS),scripts/apigen/check_facts.py)
+
 # The suite. deps comes first and alone: on a fresh machine nothing below can even be parsed before it.
 export COX_RESULTS ?= $(CURDIR)/$(B)/test/results.txt
 test:
@@ -94,7 +98,7 @@ test:
 	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) all && $(MAKE) --no-print-directory test-run
 
 # Every group runs, whatever the one before it said; the report decides.
-TEST_GROUPS := lint unit scripts-test
+TEST_GROUPS := lint unit apigen-test scripts-test
 test-run:
 	$(Q)for g in $(TEST_GROUPS); do $(MAKE) --no-print-directory -j$(shell nproc) $$g || true; done
 	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) SAN=1 unit || true

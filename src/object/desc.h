@@ -10,7 +10,9 @@
  *   MAP   STR_KEYED(T) x;           entries sorted by key
  * C forms: STRING struct str; BYTES struct str (decoded); BOOL bool; INT32/INT64 intN_t; DOUBLE double; QUANTITY struct quantity; TIME, MICRO_TIME
  * struct timestamp; DURATION int64_t ns; INT_OR_STRING struct int_or_string; RAW struct str (compact JSON text, {NULL,0} is absent or
- * null); STRINGS struct str_list (a list inside a map, or wrapped in a message in protobuf); MESSAGE the struct. */
+ * null); STRINGS struct str_list (a list inside a map, or wrapped in a message in protobuf); MESSAGE the struct.
+ * BYTES, RAW and STRINGS are never PTR: p == NULL is unset. Entries of a MAP are { struct str key; T value; }, value at offset 16,
+ * padded to 8. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,7 +55,8 @@ enum field_flag {
 	FIELD_PATCH_MERGE = 1 << 4, /* strategic merge: list merged by patch_merge_key (or as a set) */
 	FIELD_PATCH_RETAIN_KEYS = 1 << 5,
 	FIELD_ENUM_CLOSED = 1 << 6, /* enum_values is exhaustive and validated */
-	FIELD_PRESENT_VALUE = 1 << 7, /* protobuf writes it even when zero (SHAPE_ONE) */
+	/* Protobuf writes it even when zero. Set for SHAPE_ONE but BYTES, STRINGS and optional RAW: those are written when p != NULL. */
+	FIELD_PRESENT_VALUE = 1 << 7,
 };
 
 struct type_desc;
@@ -65,7 +68,7 @@ struct field_desc {
 	uint8_t shape; /* enum field_shape */
 	uint8_t omit;  /* enum field_omit */
 	uint8_t list;  /* enum list_kind */
-	uint8_t support;
+	uint8_t support; /* never better than that of the struct that holds it: report it only where it is worse */
 	uint16_t flags;
 	uint32_t offset;
 	uint32_t elem_size; /* sizeof(T) */
@@ -75,6 +78,9 @@ struct field_desc {
 	const char *const *list_keys;	/* of a LIST_MAP, NULL-terminated */
 	const char *patch_merge_key;	/* NULL: none */
 	const char *const *enum_values; /* NULL-terminated, or NULL */
+	/* Of a string, list of strings or bool whose support is not SUPPORT_ACTS: it holds for these values only ("Localhost",
+	 * "false"), the others act; NULL-terminated. NULL: it holds for every value. */
+	const char *const *support_values;
 	const char *default_json;	/* unconditional default as JSON, or NULL */
 	const char *gate;		/* feature gate, or NULL */
 	const char *doc;		/* our own words, or NULL */
@@ -122,6 +128,7 @@ struct subresource_desc {
 	const char *group, *version, *kind; /* of the body */
 	const struct type_desc *type;
 	uint16_t verbs;
+	uint8_t support; /* enum support */
 };
 
 struct resource_desc {
@@ -137,10 +144,18 @@ struct resource_desc {
 	const struct subresource_desc *subresources;
 	uint8_t nsubresources;
 	uint8_t ncolumns;
-	const struct column_desc *columns; /* none: Name and Age */
+	const struct column_desc *columns; /* none: Name and Created At */
 	/* Same objects under another group-version (events): the resource whose storage is used; NULL: its own. */
 	const struct resource_desc *storage;
-	const char *const *selectable; /* field selectors beyond metadata.name and metadata.namespace */
+	/* Field selectors beyond metadata.name and metadata.namespace: "spec.nodeName", or "source=source.component,reportingComponent"
+	 * where the value lies elsewhere (the first that is not empty). Paths are those of the storage resource's type. */
+	const char *const *selectable;
+};
+
+/* A feature gate that fields name, and whether it is on unless --feature-gates says otherwise. */
+struct gate_desc {
+	const char *name;
+	bool on;
 };
 
 /* All served resources, discovery order; generated (types/types.h). */
@@ -148,3 +163,6 @@ extern const struct resource_desc *const all_resources[];
 extern const size_t all_resources_n;
 extern const struct type_desc *const all_types[];
 extern const size_t all_types_n;
+/* Every gate of any field_desc.gate ("A,B": both must be on), sorted by name. */
+extern const struct gate_desc all_gates[];
+extern const size_t all_gates_n;
