@@ -43,6 +43,7 @@ help:
 	@echo 'make test       install what is missing, build, run the whole suite'
 	@echo 'make t T=store/watch[:case]   run one unit test file (SAN=1, TSAN=1: under sanitizers)'
 	@echo 'make unit       run all unit tests (SAN=1, TSAN=1)'
+	@echo 'make fuzz       run every fuzz target for FUZZ_SECONDS=30 (FUZZ=json: one)'
 	@echo 'make lint       format, layers, headers, banned calls, lengths, words, licences'
 	@echo 'make fmt        lay the code out as the lint wants it'
 	@echo 'make fresh      both commands of the README in a clean Debian root'
@@ -127,5 +128,7 @@ t: $(T_BINS)
 
 clean:
 	rm -rf $(B)
+
+include $(wildcard mk/*.mk)
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -63,7 +63,7 @@ def expected(row):
         "number": row["pb_number"].replace("-", ""), "type": base, "shape": shape,
         "required": row["required"] == "yes", "omit": row["omit"].upper(),
         "list": (row["list_type"] or "atomic").upper(), "keys": row["list_map_keys"],
-        "merge": "merge" in strategies, "merge key": row["patch_merge_key"], "retain keys": "retainKeys" in strategies,
+        "merge": "merge" in strategies, "merge key": row["patch_merge_key"], "retain keys": "retainKeys" in strategies, "replace": "replace" in strategies,
         "atomic": row["map_type"] == "atomic", "enum": row["enum"], "gate": row["gate"],
     }
 
@@ -75,7 +75,7 @@ def actual(flat):
         "number": ".".join(map(str, flat.path)), "type": f.message.full if f.message else f.base, "shape": f.shape,
         "required": f.required, "omit": f.omit, "list": f.list_kind, "keys": ",".join(f.list_keys),
         "merge": f.merge, "merge key": f.merge_key or (f.list_keys[0] if f.merge and f.list_keys else ""),
-        "retain keys": f.retain_keys, "atomic": f.atomic or by_type, "enum": "|".join(f.enum), "gate": f.gate or "",
+        "retain keys": f.retain_keys, "replace": f.replace, "atomic": f.atomic or by_type, "enum": "|".join(f.enum), "gate": f.gate or "",
     }
 
 

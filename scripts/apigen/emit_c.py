@@ -141,7 +141,7 @@ class Tables:
         atomic = f.atomic or (f.message and f.message.atomic and f.shape in (ONE, PTR) and not f.granular)
         present = f.shape == ONE and flat.path and (f.base not in NULLABLE or (f.base == "raw" and f.omit != "EMPTY"))
         for name, value in (("REQUIRED", f.required), ("IMMUTABLE", f.immutable), ("SENSITIVE", f.sensitive),
-                            ("ATOMIC", atomic), ("PATCH_MERGE", f.merge), ("PATCH_RETAIN_KEYS", f.retain_keys),
+                            ("ATOMIC", atomic), ("PATCH_MERGE", f.merge), ("PATCH_RETAIN_KEYS", f.retain_keys), ("PATCH_REPLACE", f.replace),
                             ("ENUM_CLOSED", f.enum), ("PRESENT_VALUE", present)):
             if value:
                 on.append(f"FIELD_{name}")

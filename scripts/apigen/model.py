@@ -63,6 +63,7 @@ class Field:
     merge: bool = False
     merge_key: Optional[str] = None
     retain_keys: bool = False
+    replace: bool = False
     atomic: bool = False
     granular: bool = False  # although its type is atomic
     enum: list = field(default_factory=list)

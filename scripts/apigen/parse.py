@@ -177,6 +177,7 @@ def option_omit(line, f):
 FIELD_OPTIONS = {
     "required": option_required, "written": option_written, "omit": option_omit, "map": option_map, "set": option_set,
     "merge": option_merge, "enum": option_enum, "gate": option_gate, "retainkeys": flag("retain_keys"),
+    "replace": flag("replace"),
     "atomic": flag("atomic"), "granular": flag("granular"), "sensitive": flag("sensitive"), "immutable": flag("immutable"),
     **{word: (lambda line, f, word=word: level(line, f, word)) for word in LEVELS},
 }

@@ -8,6 +8,8 @@
 
 #if defined(__SANITIZE_ADDRESS__)
 #define ARENA_DEBUG 1
+#elif defined(__has_feature)
+#define ARENA_DEBUG __has_feature(address_sanitizer)
 #else
 #define ARENA_DEBUG 0
 #endif

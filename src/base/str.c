@@ -161,13 +161,17 @@ int str_to_int64(struct str s, int64_t *ret)
 	return 0;
 }
 
-/* Length of the well-formed sequence at p, or 0. Table 3-7 of the Unicode standard. */
-static size_t utf8_len(const unsigned char *p, size_t n)
+/* Table 3-7 of the Unicode standard. */
+size_t str_utf8_len(struct str s)
 {
+	const unsigned char *p = (const unsigned char *)s.p;
 	unsigned char lo = 0x80;
 	unsigned char hi = 0xbf;
 	size_t len;
 
+	if (s.n == 0) {
+		return 0;
+	}
 	if (p[0] < 0x80) {
 		return 1;
 	}
@@ -175,7 +179,7 @@ static size_t utf8_len(const unsigned char *p, size_t n)
 		return 0;
 	}
 	len = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-	if (n < len) {
+	if (s.n < len) {
 		return 0;
 	}
 	lo = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : lo;
@@ -196,7 +200,7 @@ bool str_is_utf8(struct str s)
 	size_t i = 0;
 
 	while (i < s.n) {
-		size_t len = utf8_len((const unsigned char *)s.p + i, s.n - i);
+		size_t len = str_utf8_len(str_from(s, i));
 
 		if (!len) {
 			return false;

@@ -79,5 +79,7 @@ MUST_USE int str_to_uint64(struct str s, uint64_t *ret);
 
 /* Well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool str_is_utf8(struct str s);
+/* Length (1-4) of the well-formed UTF-8 sequence that s begins with; 0 if it begins with none or is empty. */
+size_t str_utf8_len(struct str s);
 /* NUL-terminated copy, the caller's; free with mem_free. */
 char *str_dup_cstr(struct str s);

@@ -57,6 +57,7 @@ enum field_flag {
 	FIELD_ENUM_CLOSED = 1 << 6, /* enum_values is exhaustive and validated */
 	/* Protobuf writes it even when zero. Set for SHAPE_ONE but BYTES, STRINGS and optional RAW: those are written when p != NULL. */
 	FIELD_PRESENT_VALUE = 1 << 7,
+	FIELD_PATCH_REPLACE = 1 << 8, /* strategic merge: an object that is replaced as a whole */
 };
 
 struct type_desc;
