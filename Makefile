@@ -77,7 +77,7 @@ $(O)/gen/%.o: $(GEN)/%.c | $(GEN_STAMP)
 	$(Q)$(CC) $(CFLAGS) -ffunction-sections -fdata-sections -MMD -MP -c -o $@ $<
 $(O)/third/%.o: /usr/share/llhttp/%.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu17 -O2 -g -fPIE -I/usr/share/include/llhttp -c -o $@ $<
+	$(Q)$(CC) -std=gnu17 -O2 -g -fPIE -DLLHTTP_STRICT_MODE=1 -I/usr/share/include/llhttp -c -o $@ $<
 
 $(O)/t/%_test: %_test.c $(O)/libcox.a | $(GEN_STAMP)
 	@mkdir -p $(@D)

@@ -73,7 +73,7 @@ static char *arena_take(struct arena *a, size_t n, size_t align)
 	if (ARENA_DEBUG) {
 		return arena_grow(a, n)->data;
 	}
-	if (left >= pad && left - pad >= n) {
+	if (a->at && left >= pad && left - pad >= n) {
 		char *p = a->at + pad;
 
 		a->at = p + n;

@@ -19,7 +19,8 @@ struct disk_ops {
 	void (*close)(struct disk_file *file);
 	/* Bytes read; fewer than n only at the end of the file. */
 	int64_t (*read)(struct disk_file *file, void *buf, size_t n, int64_t at);
-	int (*write)(struct disk_file *file, const void *buf, size_t n, int64_t at); /* all or an error */
+	/* All or an error. */
+	int (*write)(struct disk_file *file, const void *buf, size_t n, int64_t at);
 	int (*truncate)(struct disk_file *file, int64_t size);
 	int (*sync)(struct disk_file *file); /* fdatasync: data and size are durable */
 	int64_t (*size)(struct disk_file *file);
