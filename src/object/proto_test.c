@@ -86,7 +86,8 @@ static bool check_fixture(const char *dir, const char *json_name)
 	assert_int_equal(proto_read_envelope(pb, &env, &err), 0);
 	back = arena_alloc(&a, type->size);
 	assert_int_equal(proto_decode(&a, type, env.raw, back, &err), 0);
-	((struct str *)back)[0] = ((struct str *)obj)[0]; /* kind and apiVersion travel in the envelope */
+	((struct str *)back)[0] =
+		((struct str *)obj)[0]; /* kind and apiVersion travel in the envelope */
 	((struct str *)back)[1] = ((struct str *)obj)[1];
 	if (!object_equal(type, obj, back)) {
 		print_error("%s: reads back differently\n", json_name);
@@ -133,8 +134,9 @@ TEST(a_config_map_is_these_bytes)
 	struct buf b CLEANUP_BUF = {0};
 
 	assert_int_equal(object_decode(&a, &type_core_config_map,
-				       STR("{\"metadata\":{\"name\":\"a\",\"labels\":{\"k\":\"v\"}},\"data\":{\"y\":\"2\",\"x\":\"1\"}}"), &cm,
-				       NULL, &err),
+				       STR("{\"metadata\":{\"name\":\"a\",\"labels\":{\"k\":\"v\"}}"
+					   ",\"data\":{\"y\":\"2\",\"x\":\"1\"}}"),
+				       &cm, NULL, &err),
 			 0);
 	proto_encode(&b, &type_core_config_map, &cm);
 	assert_memory_equal(b.p + 2, want + 2, 19);
@@ -166,11 +168,11 @@ TEST(of_two_equal_keys_the_last_counts)
 TEST(bad_bytes_are_refused)
 {
 	static const struct str cases[] = {
-		STR_INIT("\x0a"),	       /* length missing */
-		STR_INIT("\x0a\x05x"),	       /* too short */
-		STR_INIT("\x0b\x01"),	       /* group */
-		STR_INIT("\x00\x01"),	       /* number 0 */
-		STR_INIT("\x08\x01"),	       /* metadata as a number */
+		STR_INIT("\x0a"),					  /* length missing */
+		STR_INIT("\x0a\x05x"),					  /* too short */
+		STR_INIT("\x0b\x01"),					  /* group */
+		STR_INIT("\x00\x01"),					  /* number 0 */
+		STR_INIT("\x08\x01"),					  /* metadata as a number */
 		STR_INIT("\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f"), /* absurd length */
 	};
 
@@ -179,7 +181,8 @@ TEST(bad_bytes_are_refused)
 		struct err err CLEANUP_ERR = {0};
 		struct core_config_map cm = {0};
 
-		assert_int_equal(proto_decode(&a, &type_core_config_map, cases[i], &cm, &err), ERR_INVALID);
+		assert_int_equal(proto_decode(&a, &type_core_config_map, cases[i], &cm, &err),
+				 ERR_INVALID);
 		assert_non_null(err.msg);
 	}
 }
@@ -206,8 +209,10 @@ TEST(deep_nesting_is_refused)
 		buf_fini(&b);
 		b = outer;
 	}
-	assert_int_equal(proto_decode(&a, &type_apiextensions_json_schema_props, buf_str(&b), &schema, &err), ERR_LIMIT);
+	assert_int_equal(
+		proto_decode(&a, &type_apiextensions_json_schema_props, buf_str(&b), &schema, &err),
+		ERR_LIMIT);
 }
 
-TEST_MAIN(fixtures_are_written_byte_for_byte_and_read_back, a_config_map_is_these_bytes, of_two_equal_keys_the_last_counts,
-	  bad_bytes_are_refused, deep_nesting_is_refused)
+TEST_MAIN(fixtures_are_written_byte_for_byte_and_read_back, a_config_map_is_these_bytes,
+	  of_two_equal_keys_the_last_counts, bad_bytes_are_refused, deep_nesting_is_refused)

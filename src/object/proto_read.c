@@ -1,285 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "object/proto.h"
-
 #include <stdlib.h>
 
-#include "base/alloc.h"
-#include "object/field.h"
+#include "object/proto_internal.h"
 #include "object/quantity.h"
-#include "object/scalar.h"
-
-enum wire_type { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
-
-/* ---- writing ---- */
-
-static void put_varint(struct buf *b, uint64_t v)
-{
-	while (v >= 0x80) {
-		buf_add_char(b, (char)(v | 0x80));
-		v >>= 7;
-	}
-	buf_add_char(b, (char)v);
-}
-
-static void put_tag(struct buf *b, unsigned number, enum wire_type wire)
-{
-	put_varint(b, (uint64_t)number << 3 | wire);
-}
-
-static void put_bytes(struct buf *b, unsigned number, struct str s)
-{
-	put_tag(b, number, WIRE_BYTES);
-	put_varint(b, s.n);
-	buf_add_str(b, s);
-}
-
-static void put_int(struct buf *b, unsigned number, int64_t v)
-{
-	put_tag(b, number, WIRE_VARINT);
-	put_varint(b, (uint64_t)v);
-}
-
-/* A message whose contents follow; put_end writes the length in front of them. */
-static size_t put_begin(struct buf *b, unsigned number)
-{
-	put_tag(b, number, WIRE_BYTES);
-	return b->n;
-}
-
-static void put_end(struct buf *b, size_t start)
-{
-	size_t len = b->n - start;
-	char digits[10];
-	size_t n = 0;
-	uint64_t v = len;
-
-	while (v >= 0x80) {
-		digits[n++] = (char)(v | 0x80);
-		v >>= 7;
-	}
-	digits[n++] = (char)v;
-	buf_reserve(b, n);
-	memmove(b->p + start + n, b->p + start, len);
-	memcpy(b->p + start, digits, n);
-	b->n += n;
-}
-
-static void put_double(struct buf *b, unsigned number, double d)
-{
-	uint64_t v;
-
-	memcpy(&v, &d, sizeof(v));
-	put_tag(b, number, WIRE_FIXED64);
-	for (int i = 0; i < 8; i++) {
-		buf_add_char(b, (char)(v >> (8 * i)));
-	}
-}
-
-static void put_time(struct buf *b, unsigned number, const struct timestamp *t, bool micro)
-{
-	size_t start = put_begin(b, number);
-
-	if (t->set) {
-		put_int(b, 1, t->sec);
-		put_int(b, 2, micro ? t->nsec : 0);
-	}
-	put_end(b, start);
-}
-
-static void put_quantity(struct buf *b, unsigned number, const struct quantity *q)
-{
-	struct buf text CLEANUP_BUF = {0};
-	size_t start = put_begin(b, number);
-
-	quantity_write(&text, *q);
-	put_bytes(b, 1, buf_str(&text));
-	put_end(b, start);
-}
-
-static void put_int_or_string(struct buf *b, unsigned number, const struct int_or_string *v)
-{
-	size_t start = put_begin(b, number);
-
-	put_int(b, 1, v->kind);
-	put_int(b, 2, v->num);
-	put_bytes(b, 3, v->str);
-	put_end(b, start);
-}
-
-static void put_raw(struct buf *b, unsigned number, struct str raw)
-{
-	size_t start = put_begin(b, number);
-
-	if (raw.p) {
-		put_bytes(b, 1, raw);
-	}
-	put_end(b, start);
-}
-
-static void put_strings(struct buf *b, unsigned number, const struct str_list *list)
-{
-	size_t start = put_begin(b, number);
-
-	for (size_t i = 0; i < list->n; i++) {
-		put_bytes(b, 1, list->p[i]);
-	}
-	put_end(b, start);
-}
-
-static void put_value(struct buf *b, unsigned number, const struct field_desc *f, const void *v)
-{
-	size_t start;
-
-	switch (f->type) {
-	case FIELD_STRING:
-	case FIELD_BYTES:
-		put_bytes(b, number, *(const struct str *)v);
-		break;
-	case FIELD_BOOL:
-		put_int(b, number, *(const bool *)v);
-		break;
-	case FIELD_INT32:
-		put_int(b, number, *(const int32_t *)v);
-		break;
-	case FIELD_INT64:
-		put_int(b, number, *(const int64_t *)v);
-		break;
-	case FIELD_DOUBLE:
-		put_double(b, number, *(const double *)v);
-		break;
-	case FIELD_QUANTITY:
-		put_quantity(b, number, v);
-		break;
-	case FIELD_TIME:
-	case FIELD_MICRO_TIME:
-		put_time(b, number, v, f->type == FIELD_MICRO_TIME);
-		break;
-	case FIELD_DURATION:
-		start = put_begin(b, number);
-		put_int(b, 1, *(const int64_t *)v);
-		put_end(b, start);
-		break;
-	case FIELD_INT_OR_STRING:
-		put_int_or_string(b, number, v);
-		break;
-	case FIELD_RAW:
-		put_raw(b, number, *(const struct str *)v);
-		break;
-	case FIELD_STRINGS:
-		put_strings(b, number, v);
-		break;
-	case FIELD_MESSAGE:
-		start = put_begin(b, number);
-		proto_encode(b, f->message, v);
-		put_end(b, start);
-		break;
-	}
-}
-
-/* Absent: bytes and wrapped lists by a NULL pointer, a raw value that is not required too; anything else held by value is there. */
-static bool is_absent(const struct field_desc *f, const void *place)
-{
-	if (f->type == FIELD_BYTES || f->type == FIELD_STRINGS) {
-		return ((const struct any_list *)place)->p == NULL;
-	}
-	if (f->type == FIELD_RAW) {
-		return ((const struct str *)place)->p == NULL && !(f->flags & FIELD_PRESENT_VALUE);
-	}
-	return false;
-}
-
-static void put_field(struct buf *b, unsigned number, const struct field_desc *f, const void *obj)
-{
-	const char *place = (const char *)obj + f->offset;
-	const struct any_list *list = (const void *)place;
-
-	switch (f->shape) {
-	case SHAPE_ONE:
-		if (!is_absent(f, place)) {
-			put_value(b, number, f, place);
-		}
-		break;
-	case SHAPE_PTR:
-		if (*(void *const *)(const void *)place) {
-			put_value(b, number, f, *(void *const *)(const void *)place);
-		}
-		break;
-	case SHAPE_LIST:
-		for (size_t i = 0; i < list->n; i++) {
-			put_value(b, number, f, (const char *)list->p + i * f->elem_size);
-		}
-		break;
-	default:
-		for (size_t i = 0; i < list->n; i++) {
-			const char *entry = (const char *)list->p + i * map_entry_size(f);
-			size_t start = put_begin(b, number);
-
-			put_bytes(b, 1, *(const struct str *)(const void *)entry);
-			put_value(b, 2, f, entry + sizeof(struct str));
-			put_end(b, start);
-		}
-	}
-}
-
-static bool has_prefix(const struct field_desc *f, const uint16_t *prefix, size_t depth)
-{
-	if (!f->proto_path) {
-		return false;
-	}
-	for (size_t i = 0; i < depth; i++) {
-		if (f->proto_path[i] != prefix[i]) {
-			return false;
-		}
-	}
-	return f->proto_path[depth] != 0;
-}
-
-enum { INLINE_MAX = 4 };
-
-/* The field or inlined message with the lowest number above `above`, at this depth of inlining. */
-static const struct field_desc *next_field(const struct type_desc *type, const uint16_t *prefix, size_t depth, unsigned above)
-{
-	const struct field_desc *best = NULL;
-
-	for (size_t i = 0; i < type->nfields; i++) {
-		const struct field_desc *f = &type->fields[i];
-
-		if (has_prefix(f, prefix, depth) && f->proto_path[depth] > above &&
-		    (!best || f->proto_path[depth] < best->proto_path[depth])) {
-			best = f;
-		}
-	}
-	return best;
-}
-
-static void encode_level(struct buf *b, const struct type_desc *type, const void *obj, uint16_t *prefix, size_t depth)
-{
-	const struct field_desc *f;
-	unsigned number = 0;
-
-	while ((f = next_field(type, prefix, depth, number))) {
-		number = f->proto_path[depth];
-		if (f->proto_path[depth + 1] == 0) {
-			put_field(b, number, f, obj);
-		} else {
-			size_t start = put_begin(b, number);
-
-			ASSERT(depth + 1 < INLINE_MAX);
-			prefix[depth] = (uint16_t)number;
-			encode_level(b, type, obj, prefix, depth + 1);
-			put_end(b, start);
-		}
-	}
-}
-
-void proto_encode(struct buf *out, const struct type_desc *type, const void *obj)
-{
-	uint16_t prefix[INLINE_MAX] = {0};
-
-	encode_level(out, type, obj, prefix, 0);
-}
-
-/* ---- reading ---- */
 
 struct reader {
 	struct str rest;
@@ -335,7 +58,8 @@ static int get_tag(struct reader *r, unsigned *ret_number, unsigned *ret_wire)
 	}
 	*ret_wire = tag & 7;
 	if (tag >> 3 == 0 || tag >> 3 > 0x1fffffff) {
-		return err_set(r->err, ERR_INVALID, "proto: illegal tag %llu", (unsigned long long)(tag >> 3));
+		return err_set(r->err, ERR_INVALID, "proto: illegal tag %llu",
+			       (unsigned long long)(tag >> 3));
 	}
 	*ret_number = (unsigned)(tag >> 3);
 	return 0;
@@ -401,8 +125,8 @@ static int read_small(struct reader *r, struct str bytes, struct small *ret)
 	return 0;
 }
 
-static int decode_message(struct reader *r, const struct type_desc *type, struct str bytes, void *obj, uint16_t *prefix, size_t depth,
-			  int nesting);
+static int decode_message(struct reader *r, const struct type_desc *type, struct str bytes,
+			  void *obj, uint16_t *prefix, size_t depth, int nesting);
 
 static int read_strings(struct reader *r, struct str bytes, struct str_list *ret)
 {
@@ -446,11 +170,13 @@ static int read_strings(struct reader *r, struct str bytes, struct str_list *ret
 
 static int wrong_wire(struct reader *r, const struct field_desc *f, unsigned wire)
 {
-	return err_set(r->err, ERR_INVALID, "proto: wrong wireType = %u for field %s", wire, f->name);
+	return err_set(r->err, ERR_INVALID, "proto: wrong wireType = %u for field %s", wire,
+		       f->name);
 }
 
 /* Values that travel as length-delimited bytes. */
-static int read_wrapped(struct reader *r, const struct field_desc *f, struct str bytes, void *v, int nesting)
+static int read_wrapped(struct reader *r, const struct field_desc *f, struct str bytes, void *v,
+			int nesting)
 {
 	uint16_t prefix[INLINE_MAX] = {0};
 	struct small s;
@@ -482,7 +208,9 @@ static int read_wrapped(struct reader *r, const struct field_desc *f, struct str
 	case FIELD_MICRO_TIME:
 		if (bytes.n) {
 			*(struct timestamp *)v = (struct timestamp){
-				.sec = s.num[1], .nsec = f->type == FIELD_MICRO_TIME ? (int32_t)s.num[2] : 0, .set = true};
+				.sec = s.num[1],
+				.nsec = f->type == FIELD_MICRO_TIME ? (int32_t)s.num[2] : 0,
+				.set = true};
 		}
 		return 0;
 	case FIELD_DURATION:
@@ -490,7 +218,9 @@ static int read_wrapped(struct reader *r, const struct field_desc *f, struct str
 		return 0;
 	case FIELD_INT_OR_STRING:
 		*(struct int_or_string *)v = (struct int_or_string){
-			.kind = s.num[1] ? IOS_STRING : IOS_INT, .num = (int32_t)s.num[2], .str = str_make(s.str[3].p ? s.str[3].p : "", s.str[3].n)};
+			.kind = s.num[1] ? IOS_STRING : IOS_INT,
+			.num = (int32_t)s.num[2],
+			.str = str_make(s.str[3].p ? s.str[3].p : "", s.str[3].n)};
 		return 0;
 	case FIELD_RAW:
 		if (s.str[1].n) {
@@ -520,7 +250,8 @@ static int read_number(struct reader *r, const struct field_desc *f, void *v)
 	return 0;
 }
 
-static int read_value(struct reader *r, const struct field_desc *f, unsigned wire, void *v, int nesting)
+static int read_value(struct reader *r, const struct field_desc *f, unsigned wire, void *v,
+		      int nesting)
 {
 	bool number = f->type == FIELD_BOOL || f->type == FIELD_INT32 || f->type == FIELD_INT64;
 	struct str bytes;
@@ -563,7 +294,8 @@ static void *list_push(struct reader *r, struct any_list *list, size_t size)
 static int count_item(struct reader *r)
 {
 	if (++*r->items > PROTO_ITEMS_MAX) {
-		return err_set(r->err, ERR_LIMIT, "more than %d items in one document", PROTO_ITEMS_MAX);
+		return err_set(r->err, ERR_LIMIT, "more than %d items in one document",
+			       PROTO_ITEMS_MAX);
 	}
 	return 0;
 }
@@ -585,7 +317,8 @@ static int read_entry(struct reader *r, const struct field_desc *f, void *entry,
 		if (code == 0 && number == 1 && wire == WIRE_BYTES) {
 			code = get_bytes(&in, entry);
 		} else if (code == 0 && number == 2) {
-			code = read_value(&in, f, wire, (char *)entry + sizeof(struct str), nesting);
+			code = read_value(&in, f, wire, (char *)entry + sizeof(struct str),
+					  nesting);
 		} else if (code == 0) {
 			code = skip_field(&in, wire);
 		}
@@ -607,7 +340,8 @@ static int read_packed(struct reader *r, const struct field_desc *f, struct any_
 	return code;
 }
 
-static int read_field(struct reader *r, const struct field_desc *f, unsigned wire, void *obj, int nesting)
+static int read_field(struct reader *r, const struct field_desc *f, unsigned wire, void *obj,
+		      int nesting)
 {
 	char *place = (char *)obj + f->offset;
 	bool number = f->type == FIELD_BOOL || f->type == FIELD_INT32 || f->type == FIELD_INT64;
@@ -626,13 +360,17 @@ static int read_field(struct reader *r, const struct field_desc *f, unsigned wir
 			return read_packed(r, f, (void *)place);
 		}
 		code = count_item(r);
-		return code < 0 ? code : read_value(r, f, wire, list_push(r, (void *)place, f->elem_size), nesting);
+		return code < 0 ? code
+				: read_value(r, f, wire, list_push(r, (void *)place, f->elem_size),
+					     nesting);
 	default:
 		if (wire != WIRE_BYTES) {
 			return wrong_wire(r, f, wire);
 		}
 		code = count_item(r);
-		return code < 0 ? code : read_entry(r, f, list_push(r, (void *)place, map_entry_size(f)), nesting);
+		return code < 0 ? code
+				: read_entry(r, f, list_push(r, (void *)place, map_entry_size(f)),
+					     nesting);
 	}
 }
 
@@ -672,7 +410,8 @@ static void sort_map(struct reader *r, const struct field_desc *f, struct any_li
 	list->n = n;
 }
 
-static const struct field_desc *find_number(const struct type_desc *type, const uint16_t *prefix, size_t depth, unsigned number)
+static const struct field_desc *find_number(const struct type_desc *type, const uint16_t *prefix,
+					    size_t depth, unsigned number)
 {
 	for (size_t i = 0; i < type->nfields; i++) {
 		const struct field_desc *f = &type->fields[i];
@@ -684,13 +423,14 @@ static const struct field_desc *find_number(const struct type_desc *type, const 
 	return NULL;
 }
 
-static int decode_message(struct reader *r, const struct type_desc *type, struct str bytes, void *obj, uint16_t *prefix, size_t depth,
-			  int nesting)
+static int decode_message(struct reader *r, const struct type_desc *type, struct str bytes,
+			  void *obj, uint16_t *prefix, size_t depth, int nesting)
 {
 	struct reader in = {bytes, r->arena, r->err, r->items};
 
 	if (nesting > PROTO_DEPTH_MAX) {
-		return err_set(r->err, ERR_LIMIT, "messages are nested deeper than %d", PROTO_DEPTH_MAX);
+		return err_set(r->err, ERR_LIMIT, "messages are nested deeper than %d",
+			       PROTO_DEPTH_MAX);
 	}
 	while (in.rest.n) {
 		const struct field_desc *f;
@@ -711,7 +451,8 @@ static int decode_message(struct reader *r, const struct type_desc *type, struct
 			code = get_bytes(&in, &inner);
 			prefix[depth] = (uint16_t)number;
 			if (code == 0) {
-				code = decode_message(r, type, inner, obj, prefix, depth + 1, nesting + 1);
+				code = decode_message(r, type, inner, obj, prefix, depth + 1,
+						      nesting + 1);
 			}
 			prefix[depth] = 0;
 		}
@@ -721,13 +462,15 @@ static int decode_message(struct reader *r, const struct type_desc *type, struct
 	}
 	for (size_t i = 0; depth == 0 && i < type->nfields; i++) {
 		if (type->fields[i].shape == SHAPE_MAP) {
-			sort_map(r, &type->fields[i], (void *)((char *)obj + type->fields[i].offset));
+			sort_map(r, &type->fields[i],
+				 (void *)((char *)obj + type->fields[i].offset));
 		}
 	}
 	return 0;
 }
 
-int proto_decode(struct arena *arena, const struct type_desc *type, struct str bytes, void *obj, struct err *err)
+int proto_decode(struct arena *arena, const struct type_desc *type, struct str bytes, void *obj,
+		 struct err *err)
 {
 	uint16_t prefix[INLINE_MAX] = {0};
 	size_t items = 0;
@@ -738,11 +481,9 @@ int proto_decode(struct arena *arena, const struct type_desc *type, struct str b
 
 /* ---- envelope ---- */
 
-#define MAGIC STR("k8s\0")
-
 bool proto_has_magic(struct str bytes)
 {
-	return str_has_prefix(bytes, MAGIC);
+	return str_has_prefix(bytes, PROTO_MAGIC);
 }
 
 int proto_read_envelope(struct str bytes, struct proto_envelope *ret, struct err *err)
@@ -752,10 +493,12 @@ int proto_read_envelope(struct str bytes, struct proto_envelope *ret, struct err
 	struct small type_meta = {0};
 
 	if (!proto_has_magic(bytes)) {
-		return err_set(err, ERR_INVALID, "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]");
+		return err_set(err, ERR_INVALID,
+			       "provided data does not appear to be a protobuf message, expected "
+			       "prefix [107 56 115 0]");
 	}
 	*ret = (struct proto_envelope){0};
-	r.rest = str_from(bytes, MAGIC.n);
+	r.rest = str_from(bytes, PROTO_MAGIC.n);
 	while (r.rest.n) {
 		struct str value = STR_NULL;
 		unsigned number;
@@ -776,24 +519,12 @@ int proto_read_envelope(struct str bytes, struct proto_envelope *ret, struct err
 		if (number == 2) {
 			ret->raw = value;
 		} else if (number == 3 && value.n) {
-			return err_set(err, ERR_UNSUPPORTED, "the content encoding \"%.*s\" is not understood", STR_ARG(value));
+			return err_set(err, ERR_UNSUPPORTED,
+				       "the content encoding \"%.*s\" is not understood",
+				       STR_ARG(value));
 		} else if (number == 4) {
 			ret->content_type = value;
 		}
 	}
 	return 0;
-}
-
-void proto_write_envelope(struct buf *out, struct str api_version, struct str kind, struct str raw)
-{
-	size_t start;
-
-	buf_add_str(out, MAGIC);
-	start = put_begin(out, 1);
-	put_bytes(out, 1, api_version);
-	put_bytes(out, 2, kind);
-	put_end(out, start);
-	put_bytes(out, 2, raw);
-	put_bytes(out, 3, STR(""));
-	put_bytes(out, 4, STR(""));
 }
