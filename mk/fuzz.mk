@@ -4,7 +4,7 @@
 
 FUZZ_CC := clang-14
 FUZZ_SECONDS ?= 30
-FUZZ_DIRS := base codec object
+FUZZ_DIRS := base env loop codec crypto net http linux object store kubelet/images kubelet/runtime
 FUZZ_O := $(B)/fuzz
 FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FUZZ_CFLAGS = -std=gnu17 -g -O1 -Wall -Wextra -Wno-missing-field-initializers $(FUZZ_SAN) -fsanitize=fuzzer-no-link \
