@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2154,SC2034   # the parts of one program share their variables
 # What a build takes from the machine it runs on: Debian's mirror, resolver, certificates, proxies. None of it is packed.
 
 architecture=$(dpkg --print-architecture)

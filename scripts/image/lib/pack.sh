@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2154,SC2034   # the parts of one program share their variables
 # Packs the steps of the last stage into layers and writes the archive: an OCI image layout, with docker's manifest.json
 # beside the index, so that `docker load` and `kind load image-archive` take it too.
 #

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2154,SC2034   # the parts of one program share their variables
 # Reads a recipe into arrays and computes the key of every step: a hash of all that decides what the step makes.
 #
 # stages[]            stage names in order; the last one is the image

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2154,SC2034   # the parts of one program share their variables
 # What the builder tells people: progress with durations, errors with the fix.
 
 say() {

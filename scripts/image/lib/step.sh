@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2154,SC2034   # the parts of one program share their variables
 # Makes the steps of a recipe. Each becomes one directory tree under the cache, named by the step's key: the files that
 # it added or changed. A later step sees the trees before it through overlayfs.
 
