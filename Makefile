@@ -71,6 +71,10 @@ $(O)/%.o: src/%.c | $(GEN_STAMP)
 	@mkdir -p $(@D)
 	@echo '  CC    $<'
 	$(Q)$(CC) $(CFLAGS) -ffunction-sections -fdata-sections -MMD -MP -c -o $@ $<
+# Texts that become part of the binary.
+$(O)/ingress/script.o: src/ingress/ingress.lua
+$(O)/apiserver/bootstrap/bootstrap.o: src/apiserver/bootstrap/rbac_defaults.jsonl
+
 $(O)/gen/%.o: $(GEN)/%.c | $(GEN_STAMP)
 	@mkdir -p $(@D)
 	@echo '  CC    $<'

@@ -18,7 +18,7 @@ recipe_reset() {
 	stages=() image_names=() image_env=() env_list=()
 	step_kind=() step_text=() step_stage=() step_env=() step_workdir=() step_trim=() step_key=()
 	declare -gA stage_steps=() stage_key=() exposed=() volumes=() labels=()
-	workdir=/ user= entrypoint= cmd= stop_signal=
+	workdir=/ user='' entrypoint='' cmd='' stop_signal=''
 }
 
 # Sets recipe, context (the folder that copies are relative to), name, archive and the arrays above.
@@ -124,14 +124,19 @@ recipe_step() {
 	fi
 	step_kind[n]=$1 step_text[n]=$2 step_stage[n]=$stage step_trim[n]=''
 	step_workdir[n]=$workdir
-	step_env[n]=$(((${#env_list[@]})) && printf '%s\n' "${env_list[@]}" || :)
+	step_env[n]=
+	if ((${#env_list[@]})); then
+		step_env[n]=$(printf '%s\n' "${env_list[@]}")
+	fi
 	stage_steps[$stage]+="$n "
 }
 
 recipe_trim() {
 	local n=$((${#step_kind[@]} - 1)) path paths
 
-	((n >= 0)) && [ "${step_kind[n]}" = debian ] || recipe_fail "'trim' belongs right after 'debian'"
+	if ((n < 0)) || [ "${step_kind[n]}" != debian ]; then
+		recipe_fail "'trim' belongs right after 'debian'"
+	fi
 	read -ra paths <<<"$1"
 	for path in "${paths[@]}"; do
 		[[ $path == /?* && $path != *..* ]] || recipe_fail "trim wants absolute paths, not '$path'"

@@ -107,7 +107,7 @@ step_debian() {
 debian_skeleton() {
 	local root=$1 file
 
-	rm -rf --one-file-system "$root"/dev/*
+	rm -rf --one-file-system "${root:?}"/dev/*
 	mkdir -p "$root"/{dev,etc,home,proc,root,run,sys,tmp,usr/local/bin,var/tmp}
 	chmod 1777 "$root/tmp" "$root/var/tmp"
 	chmod 700 "$root/root"

@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
+set -eu
 # Options alone, or a configuration file, are redis-server's. Protected mode would refuse everyone but loopback, which in
 # a container is nobody.
 
