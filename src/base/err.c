@@ -60,6 +60,8 @@ static int code_of_errno(int errnum)
 	case EACCES:
 	case EPERM:
 		return ERR_DENIED;
+	case EIO:
+		return ERR_IO;
 	default:
 		return ERR_SYSTEM;
 	}

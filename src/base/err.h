@@ -23,7 +23,7 @@ const char *err_text(int code);
 /* Set code and message, replacing what was there; returns the code. err may be NULL. */
 int err_set(struct err *err, int code, const char *fmt, ...) PRINTF(3, 4);
 /* Like err_set, with ": strerror(errno)" behind it; ENOSPC and EDQUOT become ERR_NO_SPACE, ENOENT ERR_NOT_FOUND, EEXIST ERR_EXISTS,
- * EACCES/EPERM ERR_DENIED, others ERR_SYSTEM. */
+ * EACCES/EPERM ERR_DENIED, EIO ERR_IO, others ERR_SYSTEM. */
 int err_set_errno(struct err *err, int errnum, const char *fmt, ...) PRINTF(3, 4);
 /* Put "prefix: " before the message; returns the code. */
 int err_wrap(struct err *err, const char *fmt, ...) PRINTF(2, 3);
