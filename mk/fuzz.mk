@@ -4,7 +4,7 @@
 
 FUZZ_CC := clang-14
 FUZZ_SECONDS ?= 30
-FUZZ_DIRS := base env loop codec crypto net http linux object store kubelet/images kubelet/runtime
+FUZZ_DIRS := base env loop codec crypto net http linux object rules store client kubelet/images kubelet/runtime podnet proxy dns ingress apiserver
 FUZZ_O := $(B)/fuzz
 FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FUZZ_CFLAGS = -std=gnu17 -g -O1 -Wall -Wextra -Wno-missing-field-initializers $(FUZZ_SAN) -fsanitize=fuzzer-no-link \
@@ -35,11 +35,13 @@ $(FUZZ_O)/%_fuzz: tests/fuzz/%_fuzz.c $(FUZZ_O)/lib.a
 fuzz:
 	$(Q)$(MAKE) --no-print-directory -j2 $(FUZZ:%=fuzz-%)
 $(FUZZ_ALL:%=fuzz-%): fuzz-%: $(FUZZ_O)/%_fuzz
-	@mkdir -p $(FUZZ_O)/found/$* tests/fuzz/corpus/$*
+	@mkdir -p $(FUZZ_O)/found/$* tests/fuzz/corpus/$* $(dir $(COX_RESULTS))
 	@echo '  RUN   $* for $(FUZZ_SECONDS) s'
-	$(Q)$< -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -max_len=16384 -print_final_stats=1 \
-		-artifact_prefix=$(FUZZ_O)/$*- $(FUZZ_O)/found/$* tests/fuzz/corpus/$* >$(FUZZ_O)/$*.log 2>&1 \
-		|| { tail -60 $(FUZZ_O)/$*.log; exit 1; }
-	$(Q)grep -E '^(Done|stat::number_of_executed_units)' $(FUZZ_O)/$*.log
+	$(Q)if $< -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -max_len=16384 -print_final_stats=1 \
+		-artifact_prefix=$(FUZZ_O)/$*- $(FUZZ_O)/found/$* tests/fuzz/corpus/$* >$(FUZZ_O)/$*.log 2>&1; then \
+		echo 'pass fuzz:$*' >>$(COX_RESULTS); grep -E '^stat::number_of_executed_units' $(FUZZ_O)/$*.log; \
+	else \
+		echo 'fail fuzz:$*' >>$(COX_RESULTS); tail -60 $(FUZZ_O)/$*.log; exit 1; \
+	fi
 
 -include $(shell find $(FUZZ_O) -name '*.d' 2>/dev/null)
