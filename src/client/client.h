@@ -17,7 +17,12 @@ struct client_watch;
 
 enum patch_type { PATCH_JSON, PATCH_MERGE, PATCH_STRATEGIC, PATCH_APPLY };
 
-enum propagation { PROPAGATION_DEFAULT, PROPAGATION_ORPHAN, PROPAGATION_BACKGROUND, PROPAGATION_FOREGROUND };
+enum propagation {
+	PROPAGATION_DEFAULT,
+	PROPAGATION_ORPHAN,
+	PROPAGATION_BACKGROUND,
+	PROPAGATION_FOREGROUND
+};
 
 /* Everything borrowed until the call returns (not until it is answered). */
 struct client_request {
@@ -41,11 +46,15 @@ struct client_request {
 };
 
 struct client_result {
-	int code;	 /* 0, or ERR_*: NOT_FOUND, EXISTS, CONFLICT, DENIED, INVALID, AGAIN (429, 503), TIMEOUT, CLOSED, ... */
-	int http_status; /* 0: no answer arrived */
+	int code; /* 0, or ERR_*: NOT_FOUND, EXISTS, CONFLICT, DENIED, INVALID, AGAIN (429, 503), TIMEOUT, CLOSED, ... */
+	int http_status;	    /* 0: no answer arrived */
 	struct str reason, message; /* of the metav1.Status, on failure */
 	int32_t retry_after_seconds;
-	struct frozen *object; /* the answered object (single object verbs), borrowed; NULL when the answer is a Status */
+	struct frozen *
+		object; /* the answered object (single object verbs), borrowed; NULL when the answer is a Status */
+	/* An answer that is not an object of the resource (TokenRequest, Scale, a review): its struct, borrowed. */
+	const void *body;
+	const struct type_desc *body_type;
 	/* list: */
 	struct frozen *const *items;
 	size_t nitems;
@@ -55,7 +64,8 @@ struct client_result {
 typedef void (*client_done_fn)(void *ctx, const struct client_result *result);
 
 /* done is called exactly once. */
-void client_call(struct client *client, const struct client_request *request, client_done_fn done, void *ctx);
+void client_call(struct client *client, const struct client_request *request, client_done_fn done,
+		 void *ctx);
 
 enum watch_event { WATCH_ADDED, WATCH_MODIFIED, WATCH_DELETED, WATCH_BOOKMARK };
 
@@ -64,7 +74,7 @@ struct client_watch_opts {
 	struct str ns; /* unset: all namespaces */
 	struct str label_selector, field_selector;
 	struct str resource_version; /* events after it */
-	bool send_initial_events;    /* list by watch: ADDED for what exists, then a BOOKMARK with the initial-events-end annotation */
+	bool send_initial_events; /* list by watch: ADDED for what exists, then a BOOKMARK with the initial-events-end annotation */
 	/* object is borrowed (frozen_ref to keep it); a BOOKMARK's object has only a resourceVersion. */
 	void (*event)(void *ctx, enum watch_event event, struct frozen *object);
 	/* Over: ERR_COMPACTED (410: list again), ERR_CLOSED (resume from the last revision), other errors. The watch is freed after it. */
@@ -72,14 +82,17 @@ struct client_watch_opts {
 	void *ctx;
 };
 
-struct client_watch *client_watch_start(struct client *client, const struct client_watch_opts *opts);
+struct client_watch *client_watch_start(struct client *client,
+					const struct client_watch_opts *opts);
 /* No callback afterwards. NULL is fine. */
 void client_watch_stop(struct client_watch *watch);
 
 /* What a transport has to offer; slots are mandatory. */
 struct client_ops {
-	void (*call)(struct client *client, const struct client_request *request, client_done_fn done, void *ctx);
-	struct client_watch *(*watch_start)(struct client *client, const struct client_watch_opts *opts);
+	void (*call)(struct client *client, const struct client_request *request,
+		     client_done_fn done, void *ctx);
+	struct client_watch *(*watch_start)(struct client *client,
+					    const struct client_watch_opts *opts);
 	void (*watch_stop)(struct client_watch *watch);
 	void (*free)(struct client *client);
 };
@@ -92,3 +105,11 @@ struct client {
 };
 
 void client_free(struct client *client);
+
+/* The ERR_* of an HTTP status and a Status' reason. */
+int client_code_of_http(int http_status, struct str reason);
+
+/* Base of a transport's watch. */
+struct client_watch {
+	struct client *client;
+};

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "object/scalar.h"
 
 enum {
 	OCI_DOCUMENT_MAX = 4 << 20, /* bytes of one document, as registries limit it */
@@ -14,11 +15,6 @@ enum {
 	OCI_MANIFESTS_MAX = 1000,
 	OCI_STRINGS_MAX = 10000, /* of env, entrypoint, cmd */
 	OCI_NAMES_MAX = 1000,
-};
-
-struct str_list {
-	struct str *p;
-	size_t n;
 };
 
 /* "sha256:..." checked for form. */
