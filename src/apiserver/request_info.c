@@ -45,13 +45,15 @@ static bool query_is_true(struct str query, struct str key)
 	struct str v;
 
 	/* As Go's conversion of query parameters to bool: anything but "", "0" and "false" is true. */
-	return query_find(query, key, &v) && !str_is(v, "0") && !str_is(v, "false") && (v.n || v.p == NULL);
+	return query_find(query, key, &v) && !str_is(v, "0") && !str_is(v, "false") &&
+	       (v.n || v.p == NULL);
 }
 
 static const struct {
 	const char *method, *verb;
 } method_verbs[] = {
-	{"POST", "create"}, {"GET", "get"}, {"HEAD", "get"}, {"PUT", "update"}, {"PATCH", "patch"}, {"DELETE", "delete"},
+	{"POST", "create"}, {"GET", "get"},	{"HEAD", "get"},
+	{"PUT", "update"},  {"PATCH", "patch"}, {"DELETE", "delete"},
 };
 
 static const char *verb_of_method(struct str method)
@@ -67,7 +69,8 @@ static const char *verb_of_method(struct str method)
 /* What upstream calls non-resource verbs: the method in lower case. */
 static const char *plain_verb(struct str method)
 {
-	static const char *const verbs[] = {"get", "head", "post", "put", "patch", "delete", "options", "trace", "connect"};
+	static const char *const verbs[] = {"get",    "head",	 "post",  "put",    "patch",
+					    "delete", "options", "trace", "connect"};
 
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
 		if (str_eq_nocase(method, str_of(verbs[i]))) {
@@ -80,7 +83,8 @@ static const char *plain_verb(struct str method)
 /* fieldSelector=metadata.name=x on a collection: the request is about one name (RBAC resourceNames). */
 static struct str name_of_selector(struct str query)
 {
-	static const struct str keys[] = {STR_INIT("metadata.name%3D"), STR_INIT("metadata.name%3d"), STR_INIT("metadata.name=")};
+	static const struct str keys[] = {STR_INIT("metadata.name%3D"),
+					  STR_INIT("metadata.name%3d"), STR_INIT("metadata.name=")};
 	struct str raw;
 
 	if (!query_find(query, STR("fieldSelector"), &raw)) {
@@ -119,7 +123,8 @@ static void parse_resource_path(struct parts parts, size_t i, struct request_inf
 {
 	if (str_is(parts.p[i], "namespaces") && i + 1 < parts.n) {
 		ret->ns = parts.p[i + 1];
-		if (i + 2 < parts.n && !str_is(parts.p[i + 2], "finalize") && !str_is(parts.p[i + 2], "status")) {
+		if (i + 2 < parts.n && !str_is(parts.p[i + 2], "finalize") &&
+		    !str_is(parts.p[i + 2], "status")) {
 			i += 2;
 		}
 	}
@@ -139,7 +144,8 @@ static void refine_verb(struct str query, struct request_info *ret)
 	}
 }
 
-void request_info_parse(struct str method, struct str path, struct str query, struct request_info *ret)
+void request_info_parse(struct str method, struct str path, struct str query,
+			struct request_info *ret)
 {
 	struct parts parts = split_path(path);
 	size_t i;

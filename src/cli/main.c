@@ -3,8 +3,8 @@
 #include <stdio.h>
 
 #include "base/str.h"
-#include "cli/applet.h"
 #include "base/version.h"
+#include "cli/applet.h"
 
 static const struct applet applets[] = {
 #define APPLET(name, fn, summary) {name, summary, fn},
@@ -24,7 +24,8 @@ int cli_version(int argc, char **argv)
 
 static void usage(FILE *out)
 {
-	fprintf(out, "cox: a Kubernetes cluster in one small binary\n\nusage: cox COMMAND [ARGUMENTS]\n\ncommands:\n");
+	fprintf(out, "cox: a Kubernetes cluster in one small binary\n\nusage: cox COMMAND "
+		     "[ARGUMENTS]\n\ncommands:\n");
 	for (size_t i = 0; i < ARRAY_LEN(applets); i++) {
 		if (applets[i].summary) {
 			fprintf(out, "  %-20s %s\n", applets[i].name, applets[i].summary);
