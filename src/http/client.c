@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "http/client.h"
+
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "http/client_internal.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "http/server.h"
+
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "http/server_internal.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "net/stream.h"
+
 #include "net/stream_internal.h"
 
 #include <errno.h>
