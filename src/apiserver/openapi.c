@@ -253,7 +253,7 @@ static void write_schemas(struct doc *d)
 {
 	buf_puts(d->out,
 		 "\"" META_PREFIX "api.resource.Quantity\":{\"type\":\"string\",\"description\":"
-				  "\"a number with an optional suffix: "
+		 "\"a number with an optional suffix: "
 		 "100m, 2, 1.5Gi\"},\"" META_PREFIX
 		 "util.intstr.IntOrString\":{\"type\":\"string\",\"format\":\"int-or-string\","
 		 "\"description\":\"a number or a string\"}");

@@ -91,7 +91,9 @@ static char *arena_take(struct arena *a, size_t n, size_t align)
 		}
 		return c->data;
 	}
-	c = arena_grow(a, a->total_bytes < ARENA_CHUNK ? ARENA_CHUNK : MIN(a->total_bytes, (size_t)ARENA_CHUNK_MAX));
+	c = arena_grow(a, a->total_bytes < ARENA_CHUNK
+				  ? ARENA_CHUNK
+				  : MIN(a->total_bytes, (size_t)ARENA_CHUNK_MAX));
 	a->at = c->data + n;
 	a->end = c->data + c->size;
 	return c->data;

@@ -60,7 +60,9 @@ TEST(arena_survives_clear_and_keeps_contents_apart)
 				assert_int_equal((unsigned char)blocks[i][j], i);
 			}
 		}
-		EXPECT_STR(arena_printf(&a, "%d-%s", round, "x"), round == 0 ? "0-x" : round == 1 ? "1-x" : "2-x");
+		EXPECT_STR(arena_printf(&a, "%d-%s", round, "x"), round == 0   ? "0-x"
+								  : round == 1 ? "1-x"
+									       : "2-x");
 		arena_clear(&a);
 	}
 }
@@ -114,7 +116,8 @@ TEST(errors_are_wrapped_from_the_inside_out)
 
 	assert_int_equal(err_set_errno(&e, 28, "/data/db"), ERR_NO_SPACE);
 	assert_int_equal(err_wrap(&e, "cannot start %s", "the store"), ERR_NO_SPACE);
-	assert_string_equal(err_msg(&e), "cannot start the store: /data/db: No space left on device");
+	assert_string_equal(err_msg(&e),
+			    "cannot start the store: /data/db: No space left on device");
 }
 
 TEST(vec_grows_and_removes)
@@ -146,4 +149,5 @@ TEST(buf_formats_numbers_at_their_limits)
 TEST_MAIN(str_cut_gives_every_part_and_ends, numbers_are_read_to_their_limits,
 	  utf8_refuses_surrogates_and_overlong_forms, arena_survives_clear_and_keeps_contents_apart,
 	  map_keeps_insertion_order_over_growth_and_removal, hash_matches_the_reference_vector,
-	  errors_are_wrapped_from_the_inside_out, vec_grows_and_removes, buf_formats_numbers_at_their_limits)
+	  errors_are_wrapped_from_the_inside_out, vec_grows_and_removes,
+	  buf_formats_numbers_at_their_limits)

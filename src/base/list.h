@@ -51,8 +51,7 @@ static inline void list_remove(struct list *l)
 	l->prev = l->next = NULL;
 }
 
-#define LIST_FOR_EACH(it, head)                                                                    \
-	for (struct list *it = (head)->next; it != (head); it = it->next)
+#define LIST_FOR_EACH(it, head) for (struct list *it = (head)->next; it != (head); it = it->next)
 #define LIST_FOR_EACH_SAFE(it, head)                                                               \
 	for (struct list *it = (head)->next, *it##_next = it->next; it != (head);                  \
 	     it = it##_next, it##_next = it->next)

@@ -35,25 +35,27 @@ static void add_json_string(struct buf *b, struct str s)
 	buf_add_char(b, '"');
 }
 
-static void add_json(struct buf *b, const struct log *log, enum log_level level, int64_t ns, struct str msg)
+static void add_json(struct buf *b, const struct log *log, enum log_level level, int64_t ns,
+		     struct str msg)
 {
 	static const char *const names[] = {"debug", "info", "warning", "error"};
 
-	buf_printf(b, "{\"ts\":%.3f,\"level\":\"%s\",\"logger\":\"%s\",\"msg\":", (double)ns / 1e6, names[level],
-		   log->component ? log->component : "cox");
+	buf_printf(b, "{\"ts\":%.3f,\"level\":\"%s\",\"logger\":\"%s\",\"msg\":", (double)ns / 1e6,
+		   names[level], log->component ? log->component : "cox");
 	add_json_string(b, msg);
 	buf_add_char(b, '}');
 }
 
-static void add_klog(struct buf *b, const struct log *log, enum log_level level, int64_t ns, struct str msg)
+static void add_klog(struct buf *b, const struct log *log, enum log_level level, int64_t ns,
+		     struct str msg)
 {
 	time_t sec = (time_t)(ns / 1000000000);
 	struct tm tm;
 
 	gmtime_r(&sec, &tm);
-	buf_printf(b, "%c%02d%02d %02d:%02d:%02d.%06d %7d %s] ", "DIWE"[level], tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
-		   tm.tm_min, tm.tm_sec, (int)(ns % 1000000000 / 1000), (int)getpid(),
-		   log->component ? log->component : "cox");
+	buf_printf(b, "%c%02d%02d %02d:%02d:%02d.%06d %7d %s] ", "DIWE"[level], tm.tm_mon + 1,
+		   tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(ns % 1000000000 / 1000),
+		   (int)getpid(), log->component ? log->component : "cox");
 	for (size_t i = 0; i < msg.n; i++) { /* one line is one line */
 		buf_add_char(b, msg.p[i] == '\n' ? ' ' : msg.p[i]);
 	}
@@ -65,8 +67,9 @@ static void add_cri_prefix(struct buf *b, int64_t ns)
 	struct tm tm;
 
 	gmtime_r(&sec, &tm);
-	buf_printf(b, "%04d-%02d-%02dT%02d:%02d:%02d.%09dZ stderr F ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-		   tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(ns % 1000000000));
+	buf_printf(b, "%04d-%02d-%02dT%02d:%02d:%02d.%09dZ stderr F ", tm.tm_year + 1900,
+		   tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+		   (int)(ns % 1000000000));
 }
 
 void log_write(const struct log *log, enum log_level level, const char *fmt, ...)

@@ -115,7 +115,8 @@ void *map_put(struct map *m, struct str key, void *value)
 		rehash(m);
 	}
 	e = &m->entries[m->used];
-	*e = (struct map_entry){borrow ? key : str_make(mem_dup_str(key.p, key.n), key.n), value, hash};
+	*e = (struct map_entry){borrow ? key : str_make(mem_dup_str(key.p, key.n), key.n), value,
+				hash};
 	slot_add(m, hash, m->used);
 	m->used++;
 	m->n++;

@@ -25,35 +25,40 @@ struct snapshot {
 	struct informers *informers; /* only those in the descriptor's watches */
 	int64_t now_ns;		     /* wall clock, since the epoch */
 	struct arena *arena;	     /* of the pass: scratch and everything that actions refer to */
-	void *memory;		     /* the controller's own, see controller_desc.memory_new; NULL without it */
+	void *memory; /* the controller's own, see controller_desc.memory_new; NULL without it */
 	uint64_t (*random)(void *ctx); /* for names and jitter */
 	void *random_ctx;
 };
 
-struct informer *snapshot_informer(const struct snapshot *snapshot, const struct resource_desc *resource);
-struct frozen *snapshot_get(const struct snapshot *snapshot, const struct resource_desc *resource, struct str ns, struct str name);
+struct informer *snapshot_informer(const struct snapshot *snapshot,
+				   const struct resource_desc *resource);
+struct frozen *snapshot_get(const struct snapshot *snapshot, const struct resource_desc *resource,
+			    struct str ns, struct str name);
 
 /* Adding actions; all arguments must live as long as the pass (in the snapshot or its arena). obj: a generated struct of resource->type. */
 void actions_create(struct actions *a, const struct resource_desc *resource, const void *obj);
 /* resourceVersion in obj fences the write. */
 void actions_update(struct actions *a, const struct resource_desc *resource, const void *obj);
-void actions_update_status(struct actions *a, const struct resource_desc *resource, const void *obj);
-void actions_patch(struct actions *a, const struct resource_desc *resource, const char *subresource, struct str ns, struct str name,
-		   enum patch_type type, struct str patch);
+void actions_update_status(struct actions *a, const struct resource_desc *resource,
+			   const void *obj);
+void actions_patch(struct actions *a, const struct resource_desc *resource, const char *subresource,
+		   struct str ns, struct str name, enum patch_type type, struct str patch);
 struct delete_opts {
-	struct str uid; /* precondition, always set by controllers */
+	struct str uid;		     /* precondition, always set by controllers */
 	struct str resource_version; /* precondition, or unset */
 	enum propagation propagation;
 	const int64_t *grace_period_seconds;
 };
-void actions_delete(struct actions *a, const struct resource_desc *resource, struct str ns, struct str name,
-		    const struct delete_opts *opts);
+void actions_delete(struct actions *a, const struct resource_desc *resource, struct str ns,
+		    struct str name, const struct delete_opts *opts);
 /* An event about `about` (type Normal or Warning). Correlated and counted as upstream does; never fails the pass. */
-void actions_event(struct actions *a, const struct frozen *about, const char *type, const char *reason, const char *fmt, ...)
-	PRINTF(5, 6);
+void actions_event(struct actions *a, const struct frozen *about, const char *type,
+		   const char *reason, const char *fmt, ...) PRINTF(5, 6);
 /* Event text to be sent only when the newest added action succeeds / fails ("%s" is the API's message), as upstream words it. */
-void actions_on_success(struct actions *a, const struct frozen *about, const char *reason, struct str message);
-void actions_on_failure(struct actions *a, const struct frozen *about, const char *reason, struct str message_prefix);
+void actions_on_success(struct actions *a, const struct frozen *about, const char *reason,
+			struct str message);
+void actions_on_failure(struct actions *a, const struct frozen *about, const char *reason,
+			struct str message_prefix);
 /* Later actions wait for all earlier ones. */
 void actions_next_stage(struct actions *a);
 /* Call reconcile for this key again after so long, whatever happens. The shortest one wins. */
@@ -65,14 +70,17 @@ void actions_fail(struct actions *a, const char *fmt, ...) PRINTF(2, 3);
 typedef void (*enqueue_fn)(void *ctx, struct str key);
 struct controller_watch {
 	const struct resource_desc *resource;
-	void (*keys)(struct informers *informers, const struct frozen *old, const struct frozen *new_, enqueue_fn enqueue, void *ctx);
+	void (*keys)(struct informers *informers, const struct frozen *old,
+		     const struct frozen *new_, enqueue_fn enqueue, void *ctx);
 	const struct informer_index_desc *const *indexes; /* NULL-terminated, or NULL */
 };
 
 struct controller_desc {
-	const char *name;	 /* "replicaset-controller": upstream's name in --controllers, logs, metrics */
-	const char *service_account; /* "replicaset-controller": writes as system:serviceaccount:kube-system:NAME; source of its events */
-	int workers;		 /* keys reconciled at the same time; upstream's --concurrent-*-syncs */
+	const char *
+		name; /* "replicaset-controller": upstream's name in --controllers, logs, metrics */
+	const char *
+		service_account; /* "replicaset-controller": writes as system:serviceaccount:kube-system:NAME; source of its events */
+	int workers; /* keys reconciled at the same time; upstream's --concurrent-*-syncs */
 	const struct controller_watch *watches;
 	size_t nwatches;
 	void (*reconcile)(const struct snapshot *snapshot, struct str key, struct actions *actions);

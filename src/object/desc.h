@@ -49,10 +49,11 @@ enum support { SUPPORT_ACTS, SUPPORT_STORED, SUPPORT_REFUSED };
 
 enum field_flag {
 	FIELD_REQUIRED = 1 << 0,
-	FIELD_IMMUTABLE = 1 << 1,  /* once the object exists */
-	FIELD_SENSITIVE = 1 << 2,  /* never in logs or audit */
-	FIELD_ATOMIC = 1 << 3,	   /* a struct or map that server-side apply owns as a whole */
-	FIELD_PATCH_MERGE = 1 << 4, /* strategic merge: list merged by patch_merge_key (or as a set) */
+	FIELD_IMMUTABLE = 1 << 1, /* once the object exists */
+	FIELD_SENSITIVE = 1 << 2, /* never in logs or audit */
+	FIELD_ATOMIC = 1 << 3,	  /* a struct or map that server-side apply owns as a whole */
+	FIELD_PATCH_MERGE =
+		1 << 4, /* strategic merge: list merged by patch_merge_key (or as a set) */
 	FIELD_PATCH_RETAIN_KEYS = 1 << 5,
 	FIELD_ENUM_CLOSED = 1 << 6, /* enum_values is exhaustive and validated */
 	/* Protobuf writes it even when zero. Set for SHAPE_ONE but BYTES, STRINGS and optional RAW: those are written when p != NULL. */
@@ -72,7 +73,7 @@ struct field_desc {
 	uint8_t support; /* never better than that of the struct that holds it: report it only where it is worse */
 	uint16_t flags;
 	uint32_t offset;
-	uint32_t elem_size; /* sizeof(T) */
+	uint32_t elem_size;		 /* sizeof(T) */
 	const struct type_desc *message; /* of a FIELD_MESSAGE */
 	/* Protobuf field numbers from the outermost inlined message inwards, ended by 0; NULL: not in protobuf. */
 	const uint16_t *proto_path;
@@ -82,9 +83,9 @@ struct field_desc {
 	/* Of a string, list of strings or bool whose support is not SUPPORT_ACTS: it holds for these values only ("Localhost",
 	 * "false"), the others act; NULL-terminated. NULL: it holds for every value. */
 	const char *const *support_values;
-	const char *default_json;	/* unconditional default as JSON, or NULL */
-	const char *gate;		/* feature gate, or NULL */
-	const char *doc;		/* our own words, or NULL */
+	const char *default_json; /* unconditional default as JSON, or NULL */
+	const char *gate;	  /* feature gate, or NULL */
+	const char *doc;	  /* our own words, or NULL */
 };
 
 /* How the type is written in JSON: as an object, or by hand. */
@@ -96,8 +97,9 @@ struct type_desc {
 	uint32_t size;		/* of the struct */
 	uint16_t nfields;
 	uint8_t form;
-	const struct field_desc *fields; /* in JSON order; in a kind: kind, apiVersion, metadata first */
-	const uint8_t *by_name;		 /* indexes into fields, sorted by name: binary search */
+	const struct field_desc
+		*fields;	/* in JSON order; in a kind: kind, apiVersion, metadata first */
+	const uint8_t *by_name; /* indexes into fields, sorted by name: binary search */
 	/* "discriminator:member,member", blank discriminator where there is none; NULL: no union. */
 	const char *union_spec;
 	const char *doc;
@@ -125,7 +127,7 @@ struct column_desc {
 };
 
 struct subresource_desc {
-	const char *name; /* "status" */
+	const char *name;		    /* "status" */
 	const char *group, *version, *kind; /* of the body */
 	const struct type_desc *type;
 	uint16_t verbs;
@@ -136,7 +138,8 @@ struct resource_desc {
 	const char *group, *version; /* group "" is core */
 	const char *resource, *singular, *kind, *list_kind;
 	const struct type_desc *type;
-	const struct type_desc *list_type; /* ListMeta + items of type; NULL where the kind has no list */
+	const struct type_desc
+		*list_type; /* ListMeta + items of type; NULL where the kind has no list */
 	bool namespaced;
 	uint8_t support;
 	uint16_t verbs;

@@ -15,7 +15,8 @@ enum { PROTO_DEPTH_MAX = 100, PROTO_ITEMS_MAX = 1000 * 1000 };
 void proto_encode(struct buf *out, const struct type_desc *type, const void *obj);
 /* Fills *obj, which must be zeroed. Strings are borrowed from `bytes`, which must outlive the object. Unknown fields are passed over. 0,
  * ERR_INVALID ("proto: ..." ) or ERR_LIMIT. */
-MUST_USE int proto_decode(struct arena *arena, const struct type_desc *type, struct str bytes, void *obj, struct err *err);
+MUST_USE int proto_decode(struct arena *arena, const struct type_desc *type, struct str bytes,
+			  void *obj, struct err *err);
 
 struct proto_envelope {
 	struct str api_version, kind;

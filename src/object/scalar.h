@@ -45,7 +45,7 @@ struct int_or_string {
 		struct {                                                                           \
 			struct str key;                                                            \
 			type value;                                                                \
-		} *p;                                                                              \
+		} * p;                                                                             \
 		size_t n;                                                                          \
 	}
 

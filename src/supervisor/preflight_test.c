@@ -78,7 +78,8 @@ static void machine_init(struct machine *m)
 	put(m, "lua/resty", "core.lua", "", 0644);
 }
 
-static int remove_one(const char *path, const struct stat *st UNUSED, int flag UNUSED, struct FTW *ftw UNUSED)
+static int remove_one(const char *path, const struct stat *st UNUSED, int flag UNUSED,
+		      struct FTW *ftw UNUSED)
 {
 	return remove(path);
 }

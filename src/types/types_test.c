@@ -33,7 +33,8 @@ static bool has_verb(const struct resource_desc *resource, enum verb verb)
 	for (size_t type##_i = 0; type##_i < all_types_n; type##_i++)                              \
 		for (const struct type_desc *type = all_types[type##_i]; type; type = NULL)
 #define EACH_FIELD(type, field)                                                                    \
-	for (const struct field_desc *field = (type)->fields, *field##_end = field + (type)->nfields; \
+	for (const struct field_desc *field = (type)->fields,                                      \
+				     *field##_end = field + (type)->nfields;                       \
 	     field < field##_end; field++)
 #define EACH_RESOURCE(resource)                                                                    \
 	for (size_t resource##_i = 0; resource##_i < all_resources_n; resource##_i++)              \
@@ -42,7 +43,8 @@ static bool has_verb(const struct resource_desc *resource, enum verb verb)
 
 TEST(by_name_lists_every_field_in_byte_order)
 {
-	EACH_TYPE(type) {
+	EACH_TYPE(type)
+	{
 		for (size_t i = 1; i < type->nfields; i++) {
 			assert_true(str_cmp(field_name(type, type->by_name[i - 1]),
 					    field_name(type, type->by_name[i])) < 0);
@@ -52,9 +54,11 @@ TEST(by_name_lists_every_field_in_byte_order)
 
 TEST(fields_lie_inside_their_struct_and_apart)
 {
-	EACH_TYPE(type) {
+	EACH_TYPE(type)
+	{
 		size_t end = 0;
-		EACH_FIELD(type, field) {
+		EACH_FIELD(type, field)
+		{
 			assert_in_range(field->offset, end, type->size);
 			end = field->offset + field_space(field);
 			assert_in_range(end, 1, type->size);
@@ -64,8 +68,10 @@ TEST(fields_lie_inside_their_struct_and_apart)
 
 TEST(field_names_carry_their_length)
 {
-	EACH_TYPE(type) {
-		EACH_FIELD(type, field) {
+	EACH_TYPE(type)
+	{
+		EACH_FIELD(type, field)
+		{
 			assert_int_equal(field->name_len, strlen(field->name));
 		}
 	}
@@ -73,8 +79,10 @@ TEST(field_names_carry_their_length)
 
 TEST(messages_and_only_messages_have_a_type)
 {
-	EACH_TYPE(type) {
-		EACH_FIELD(type, field) {
+	EACH_TYPE(type)
+	{
+		EACH_FIELD(type, field)
+		{
 			assert_int_equal(field->type == FIELD_MESSAGE, field->message != NULL);
 			if (field->message) {
 				assert_int_equal(field->elem_size, field->message->size);
@@ -85,12 +93,15 @@ TEST(messages_and_only_messages_have_a_type)
 
 TEST(list_keys_name_fields_of_the_element)
 {
-	EACH_TYPE(type) {
-		EACH_FIELD(type, field) {
+	EACH_TYPE(type)
+	{
+		EACH_FIELD(type, field)
+		{
 			assert_int_equal(field->list == LIST_MAP, field->list_keys != NULL);
 			for (const char *const *key = field->list_keys; key && *key; key++) {
 				bool found = false;
-				EACH_FIELD(field->message, of_element) {
+				EACH_FIELD(field->message, of_element)
+				{
 					found |= strcmp(of_element->name, *key) == 0;
 				}
 				assert_true(found);
@@ -101,7 +112,8 @@ TEST(list_keys_name_fields_of_the_element)
 
 TEST(kinds_begin_like_object_head)
 {
-	EACH_RESOURCE(resource) {
+	EACH_RESOURCE(resource)
+	{
 		const struct type_desc *type = resource->type;
 		EXPECT_STR(field_name(type, 0), "kind");
 		EXPECT_STR(field_name(type, 1), "apiVersion");
@@ -115,21 +127,24 @@ TEST(kinds_begin_like_object_head)
 
 TEST(what_can_be_listed_has_a_list_of_its_own_type)
 {
-	EACH_RESOURCE(resource) {
+	EACH_RESOURCE(resource)
+	{
 		const struct type_desc *list = resource->list_type;
 		assert_int_equal(has_verb(resource, VERB_LIST), list != NULL);
 		if (list) {
 			assert_int_equal(list->nfields, 4);
 			EXPECT_STR(field_name(list, 3), "items");
 			assert_ptr_equal(list->fields[3].message, resource->type);
-			assert_int_equal(list->fields[3].offset, offsetof(struct object_list_head, items));
+			assert_int_equal(list->fields[3].offset,
+					 offsetof(struct object_list_head, items));
 		}
 	}
 }
 
 TEST(subresources_have_a_body)
 {
-	EACH_RESOURCE(resource) {
+	EACH_RESOURCE(resource)
+	{
 		for (size_t i = 0; i < resource->nsubresources; i++) {
 			const struct subresource_desc *sub = &resource->subresources[i];
 			assert_non_null(sub->type);
@@ -141,8 +156,10 @@ TEST(subresources_have_a_body)
 
 TEST(a_field_is_never_better_supported_than_its_kind)
 {
-	EACH_RESOURCE(resource) {
-		EACH_FIELD(resource->type, field) {
+	EACH_RESOURCE(resource)
+	{
+		EACH_FIELD(resource->type, field)
+		{
 			assert_in_range(field->support, resource->support, SUPPORT_REFUSED);
 		}
 	}
@@ -150,14 +167,16 @@ TEST(a_field_is_never_better_supported_than_its_kind)
 
 TEST(every_kind_is_described)
 {
-	EACH_RESOURCE(resource) {
+	EACH_RESOURCE(resource)
+	{
 		assert_non_null(resource->type->doc);
 	}
 }
 
 TEST(storage_is_shared_with_a_resource_that_has_its_own)
 {
-	EACH_RESOURCE(resource) {
+	EACH_RESOURCE(resource)
+	{
 		if (resource->storage) {
 			assert_string_equal(resource->storage->resource, resource->resource);
 			assert_null(resource->storage->storage);
@@ -168,7 +187,8 @@ TEST(storage_is_shared_with_a_resource_that_has_its_own)
 
 static const struct field_desc *find_field(const struct type_desc *type, const char *name)
 {
-	EACH_FIELD(type, field) {
+	EACH_FIELD(type, field)
+	{
 		if (strcmp(field->name, name) == 0) {
 			return field;
 		}
@@ -206,5 +226,6 @@ TEST_MAIN(by_name_lists_every_field_in_byte_order, fields_lie_inside_their_struc
 	  list_keys_name_fields_of_the_element, kinds_begin_like_object_head,
 	  what_can_be_listed_has_a_list_of_its_own_type, subresources_have_a_body,
 	  a_field_is_never_better_supported_than_its_kind, every_kind_is_described,
-	  storage_is_shared_with_a_resource_that_has_its_own, inlined_messages_are_flat_with_their_path,
-	  secret_data_is_sensitive, host_users_is_refused_only_when_false)
+	  storage_is_shared_with_a_resource_that_has_its_own,
+	  inlined_messages_are_flat_with_their_path, secret_data_is_sensitive,
+	  host_users_is_refused_only_when_false)

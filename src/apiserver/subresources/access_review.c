@@ -36,9 +36,9 @@ static void decide(struct request *r, const struct user_info *user,
 
 static enum stage_result exactly_one(struct request *r)
 {
-	return answer_status(
-		r, status_bad_request(&r->arena, "spec: exactly one of nonResourceAttributes or "
-						 "resourceAttributes must be specified"));
+	return answer_status(r, status_bad_request(&r->arena,
+						   "spec: exactly one of nonResourceAttributes or "
+						   "resourceAttributes must be specified"));
 }
 
 enum stage_result subject_access_review(struct request *r)

@@ -331,8 +331,9 @@ static int recover_sandboxes(struct recover_job *rec)
 			  err_msg(&why));
 		r = crun_sandbox_release(job->rt, str_of(names.p[i]), NULL, &job->err);
 		if (r == 0) {
-			r = file_tree_remove(crun_sandbox_dir(job->rt, str_of(names.p[i]), &job->arena),
-					&job->err);
+			r = file_tree_remove(
+				crun_sandbox_dir(job->rt, str_of(names.p[i]), &job->arena),
+				&job->err);
 		}
 	}
 	return r;

@@ -104,7 +104,7 @@ int crun_container_release(const struct crun *rt, struct str id, const char *cgr
 	}
 	if (r == 0) {
 		r = file_tree_remove(arena_printf(&a, "%s/attach/%.*s", rt->run_dir, STR_ARG(id)).p,
-				err);
+				     err);
 	}
 	return r < 0 ? r : file_tree_remove(crun_exit_file(rt, id, &a), err);
 }

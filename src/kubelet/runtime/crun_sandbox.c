@@ -175,9 +175,10 @@ static void run_create(struct job *job)
 		sandbox_free(STEAL(s->sandbox));
 		/* the first failure is the one to report; what remains is removed by the next attempt */
 		ignored = crun_sandbox_release(job->rt, job->id, path.p, NULL);
-		ignored = ignored < 0 ? ignored
-				      : file_tree_remove(crun_sandbox_dir(job->rt, job->id, &job->arena),
-						    NULL);
+		ignored = ignored < 0
+				  ? ignored
+				  : file_tree_remove(
+					    crun_sandbox_dir(job->rt, job->id, &job->arena), NULL);
 		(void)ignored;
 	}
 }
@@ -288,7 +289,8 @@ static void run_stop(struct job *job)
 		job->r = crun_sandbox_release(job->rt, job->id, s->cgroup_path, &job->err);
 	}
 	if (job->r == 0 && s->remove) {
-		job->r = file_tree_remove(crun_sandbox_dir(job->rt, job->id, &job->arena), &job->err);
+		job->r = file_tree_remove(crun_sandbox_dir(job->rt, job->id, &job->arena),
+					  &job->err);
 	}
 }
 
