@@ -279,6 +279,16 @@ static void take_peer(struct request *r, const struct tls_peer *peer)
 	}
 }
 
+static bool impersonates(const struct http_request *http)
+{
+	for (size_t i = 0; i < http->n_headers; i++) {
+		if (str_has_prefix(http->headers[i].name, STR("impersonate-"))) {
+			return true;
+		}
+	}
+	return false;
+}
+
 void http_front_request(void *ctx, struct http_request *http)
 {
 	struct front *f = NEW(struct front);
@@ -295,6 +305,7 @@ void http_front_request(void *ctx, struct http_request *http)
 	r->user_agent = http_get_header(http, STR("user-agent"));
 	r->authorization = http_get_header(http, STR("authorization"));
 	take_peer(r, http->peer);
+	r->impersonates = impersonates(http);
 	r->answered = answered;
 	r->http = http;
 	if (http->has_body && !str_is(http->method, "GET") && !str_is(http->method, "HEAD")) {

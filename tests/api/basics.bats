@@ -168,6 +168,21 @@ CM=/api/v1/namespaces/default/configmaps
 	[ "${lines[-1]}" = 403 ]
 }
 
+@test "a finalized namespace goes" {
+	kubectl create ns goes
+	kubectl delete ns goes --wait=false
+	run raw PUT /api/v1/namespaces/goes/finalize -H 'Content-Type: application/json' \
+		-d '{"kind":"Namespace","apiVersion":"v1","metadata":{"name":"goes"},"spec":{"finalizers":[]}}'
+	[ "${lines[-1]}" = 200 ]
+	run kubectl get ns goes
+	[[ $output == *"not found"* ]]
+}
+
+@test "impersonation is refused, not ignored" {
+	run kubectl get pods --as=somebody
+	[[ $output == *"impersonation is not supported yet"* ]]
+}
+
 @test "reviews say who may do what" {
 	[ "$(kubectl auth can-i delete nodes)" = yes ]
 	[[ "$(kubectl auth whoami)" == *kubernetes-admin* ]]

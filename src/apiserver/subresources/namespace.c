@@ -29,5 +29,6 @@ enum stage_result namespace_finalize(struct request *r)
 	ns->spec.finalizers.p = body->spec.finalizers.p;
 	ns->spec.finalizers.n = body->spec.finalizers.n;
 	r->sub = NULL;
+	w->kind = WRITE_FINALIZE;
 	return write_finish(w);
 }

@@ -219,7 +219,7 @@ static struct meta_status *check_support(struct write *w)
 	struct meta_status *refusal;
 	size_t n;
 
-	if (w->kind == WRITE_STATUS) {
+	if (w->kind == WRITE_STATUS || w->kind == WRITE_FINALIZE) {
 		return NULL;
 	}
 	if (r->resource->support == SUPPORT_STORED) {
@@ -270,7 +270,7 @@ enum stage_result write_finish(struct write *w)
 		if (w->strategy->prepare_update) {
 			w->strategy->prepare_update(&r->arena, w->obj, w->old);
 		}
-	} else {
+	} else if (w->kind == WRITE_STATUS) {
 		meta_prepare_status(r, w->obj, w->old);
 		if (w->strategy->prepare_status) {
 			w->strategy->prepare_status(&r->arena, w->obj, w->old);

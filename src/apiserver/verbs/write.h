@@ -9,7 +9,7 @@
 #include "apiserver/request.h"
 #include "rules/strategy.h"
 
-enum write_kind { WRITE_CREATE, WRITE_UPDATE, WRITE_STATUS, WRITE_DELETE };
+enum write_kind { WRITE_CREATE, WRITE_UPDATE, WRITE_STATUS, WRITE_FINALIZE, WRITE_DELETE };
 
 struct write {
 	struct request *r;
