@@ -15,7 +15,7 @@ GEN := $(B)/gen
 
 PKGS := libuv openssl libnghttp2 zlib sqlite3 yaml-0.1 libcurl libarchive libmnl libseccomp libcap
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lwslay -lldns
+PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lwslay -lm
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings -Wno-missing-field-initializers
 HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE

@@ -97,6 +97,11 @@ int apiserver_new(const struct apiserver_config *config, struct apiserver **ret,
 	return 0;
 }
 
+void apiserver_stop(struct apiserver *api)
+{
+	api->stopping = true;
+}
+
 void apiserver_free(struct apiserver *api)
 {
 	if (!api) {

@@ -34,6 +34,8 @@ struct apiserver_config {
 /* Creates what must exist (namespaces, default roles, the kubernetes Service); ready() says when that is done. */
 MUST_USE int apiserver_new(const struct apiserver_config *config, struct apiserver **ret,
 			   struct err *err);
+/* The store is about to be closed: from now on everything is answered with 503, watches included. */
+void apiserver_stop(struct apiserver *api);
 void apiserver_free(struct apiserver *api);
 
 /* True once the default objects exist and the caches are filled: /readyz. on_ready is called once, on the loop, at that moment. */

@@ -20,6 +20,7 @@ struct apiserver {
 	struct informers *informers;
 	struct bootstrap *bootstrap;
 	bool bootstrapped;
+	bool stopping; /* the store may be gone */
 	bool ready;
 	void (*on_ready)(void *ctx);
 	void *on_ready_ctx;

@@ -53,8 +53,9 @@ enum stage_result stage_authenticate(struct request *r)
 		return STAGE_NEXT; /* in-process */
 	}
 	if (r->impersonates) { /* acting as the real user would be worse than refusing */
-		return answer_status(r, status_forbidden(&r->arena, &(struct status_about){0},
-							 STR("impersonation is not supported yet")));
+		return answer_status(r,
+				     status_forbidden(&r->arena, &(struct status_about){0},
+						      STR("impersonation is not supported yet")));
 	}
 	if (r->peer_refused) {
 		return answer_status(r, status_unauthorized(&r->arena));

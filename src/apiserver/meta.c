@@ -76,7 +76,8 @@ void meta_prepare_create(struct request *r, const struct strategy *s, struct obj
 	m->deletion_timestamp = NULL;
 	m->deletion_grace_period_seconds = NULL;
 	m->self_link = STR_NULL;
-	if (status) {
+	/* A node registers with what it has found out about itself. */
+	if (status && r->resource != &resource_core_nodes) {
 		memset(field_at(obj, status), 0, field_size(status));
 	}
 }

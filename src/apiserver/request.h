@@ -83,7 +83,7 @@ struct request {
 	struct str method, path, query;
 	struct str content_type, accept, user_agent, authorization;
 	struct str body;      /* lives as long as the request */
-	bool impersonates; /* it has Impersonate-* headers */
+	bool impersonates;    /* it has Impersonate-* headers */
 	struct str peer_user; /* of a verified client certificate, or unset */
 	struct str_list peer_groups;
 	bool peer_refused;	   /* it sent a certificate that is not good */

@@ -39,6 +39,10 @@ enum stage_result stage_verb(struct request *r)
 	unsigned allowed;
 	stage_fn fn;
 
+	if (r->api->stopping) {
+		return answer_status(
+			r, status_unavailable(&r->arena, STR("the server is shutting down")));
+	}
 	if (!r->info.is_resource) {
 		return answer_plain_path(r);
 	}

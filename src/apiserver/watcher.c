@@ -198,6 +198,11 @@ int watcher_start(struct apiserver *api, struct arena *a, const struct watcher_o
 	bool initial;
 	int code;
 
+	if (api->stopping) {
+		mem_free(w);
+		*ret_refusal = status_unavailable(a, STR("the server is shutting down"));
+		return ERR_CLOSED;
+	}
 	w->api = api;
 	w->opts = *opts;
 	w->options = *opts->options;

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # A control plane without nodes for .bats files of this directory: an API server of our own on loopback, its data in a temporary
-# directory. api_start [FLAGS...], api_stop, api_kill; $API is its URL; raw sends a request with curl.
+# directory. api_start [FLAGS...] (API_COMMAND=control-plane: with controllers), api_stop; raw sends a request with curl.
 
 load "${BATS_TEST_DIRNAME}/../e2e/lib/helpers"
 
 api_start()
 {
 	rm -f "$KUBECONFIG"
-	"$COX_BUILD/cox" apiserver --data-dir "$BATS_FILE_TMPDIR/data" --secure-port 0 --write-kubeconfig "$KUBECONFIG" "$@" \
+	"$COX_BUILD/cox" "${API_COMMAND:-apiserver}" --data-dir "$BATS_FILE_TMPDIR/data" --secure-port 0 --write-kubeconfig "$KUBECONFIG" "$@" \
 		>>"$BATS_FILE_TMPDIR/log" 2>&1 3>&- &
 	echo $! >"$BATS_FILE_TMPDIR/pid"
 	wait_for 20 test -s "$KUBECONFIG" || {

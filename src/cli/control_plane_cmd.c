@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `cox apiserver`: the API server and its store alone, with upstream's flag names. Keys and certificates are made in --cert-dir when
+/* `cox apiserver`: the API server and its store alone, with upstream's flag names. `cox control-plane`: the controllers with it in one
+ * process. Keys and certificates are made in --cert-dir when
  * missing; --write-kubeconfig gives an administrator's way in. */
 #include <errno.h>
 #include <signal.h>
@@ -12,10 +13,12 @@
 #include "cli/applet.h"
 #include "cli/flags.h"
 #include "cli/kubeconfig.h"
+#include "controller/executor.h"
 #include "crypto/tls.h"
 #include "env/disk.h"
 #include "loop/loop.h"
 #include "net/net.h"
+#include "scheduler/scheduler.h"
 #include "supervisor/pki.h"
 
 struct options {
@@ -23,6 +26,8 @@ struct options {
 		*storage;
 	int64_t secure_port, verbosity;
 	bool anonymous_auth;
+	bool controllers;
+	const char *cluster_cidr, *volume_dir;
 };
 
 struct server {
@@ -35,6 +40,14 @@ struct server {
 	struct apiserver *api;
 	struct http_server *http;
 	struct tls_ctx *kubelet_tls;
+	/* The controllers, if they run here. */
+	struct client *manager;
+	struct informers *informers;
+	struct controller_options controller_options;
+	struct executor *executor;
+	struct client *scheduler_client;
+	struct informers *scheduler_informers;
+	struct scheduler *scheduler;
 	bool stopping;
 };
 
@@ -162,6 +175,45 @@ static int listen_https(struct server *s, struct err *err)
 	return r;
 }
 
+static struct client *client_for(void *ctx, const char *service_account)
+{
+	struct server *s = ctx;
+
+	return apiserver_client_service_account(s->api, service_account, service_account);
+}
+
+static void start_controllers(struct server *s)
+{
+	struct executor_config config = {.env = loop_env(s->loop),
+					 .log = &s->log,
+					 .client_for = client_for,
+					 .client_ctx = s,
+					 .options = &s->controller_options};
+
+	controller_options_init(&s->controller_options);
+	s->controller_options.root_ca = str_of(s->pki.ca.cert);
+	s->controller_options.cluster_cidr = str_of(s->opts.cluster_cidr);
+	s->controller_options.provision_dir = str_of(s->opts.volume_dir);
+	s->manager = apiserver_client(s->api, STR("system:kube-controller-manager"), NULL, 0,
+				      "kube-controller-manager");
+	s->informers = informers_new(s->manager);
+	config.informers = s->informers;
+	config.reader = s->manager;
+	s->executor = executor_new(&config);
+}
+
+static void start_scheduler(struct server *s)
+{
+	struct scheduler_config config = {.env = loop_env(s->loop), .log = &s->log};
+
+	s->scheduler_client =
+		apiserver_client(s->api, STR("system:kube-scheduler"), NULL, 0, "kube-scheduler");
+	s->scheduler_informers = informers_new(s->scheduler_client);
+	config.client = s->scheduler_client;
+	config.informers = s->scheduler_informers;
+	s->scheduler = scheduler_new(&config);
+}
+
 static void on_ready(void *ctx)
 {
 	struct server *s = ctx;
@@ -169,6 +221,10 @@ static void on_ready(void *ctx)
 	struct kubeconfig_entry entry = {
 		.name = "cox", .port = (int)s->opts.secure_port, .pki = &s->pki};
 
+	if (s->opts.controllers) {
+		start_controllers(s);
+		start_scheduler(s);
+	}
 	log_info(&s->log, "serving securely on %s:%d", s->opts.bind_address,
 		 (int)s->opts.secure_port);
 	if (s->opts.kubeconfig && kubeconfig_write(s->opts.kubeconfig, &entry, &err) < 0) {
@@ -190,6 +246,9 @@ static void on_signal(void *ctx, int signum)
 	if (!s->stopping) {
 		s->stopping = true;
 		log_info(&s->log, "%s: shutting down", strsignal(signum));
+		apiserver_stop(s->api);
+		executor_free(s->executor);
+		s->executor = NULL;
 		http_server_free(s->http);
 		s->http = NULL;
 		store_close(s->store, on_closed, s);
@@ -224,6 +283,11 @@ static int run(struct server *s)
 	loop_on_signal(s->loop, SIGTERM, on_signal, s);
 	loop_on_signal(s->loop, SIGINT, on_signal, s);
 	loop_run(s->loop);
+	informers_free(s->scheduler_informers);
+	scheduler_free(s->scheduler);
+	client_free(s->scheduler_client);
+	informers_free(s->informers);
+	client_free(s->manager);
 	apiserver_free(s->api);
 	tls_ctx_unref(s->kubelet_tls);
 	net_free(s->net);
@@ -232,7 +296,7 @@ static int run(struct server *s)
 	return 0;
 }
 
-int cli_apiserver(int argc, char **argv)
+static int run_command(const char *name, bool controllers, int argc, char **argv)
 {
 	struct server s = {.opts = {.bind_address = "127.0.0.1",
 				    .data_dir = "/var/lib/cox",
@@ -240,7 +304,9 @@ int cli_apiserver(int argc, char **argv)
 				    .issuer = "https://kubernetes.default.svc.cluster.local",
 				    .storage = "sqlite",
 				    .secure_port = 6443,
-				    .anonymous_auth = true}};
+				    .anonymous_auth = true,
+				    .cluster_cidr = "10.244.0.0/16",
+				    .controllers = controllers}};
 	struct options *o = &s.opts;
 	const struct flag flags[] = {
 		{"bind-address", FLAG_STRING, &o->bind_address, "IP", "address to serve on"},
@@ -259,13 +325,19 @@ int cli_apiserver(int argc, char **argv)
 		{"write-kubeconfig", FLAG_STRING, &o->kubeconfig, "FILE",
 		 "write an administrator's kubeconfig here once ready"},
 		{"v", FLAG_INT, &o->verbosity, "N", "verbosity of the log"},
+		/* Of the controllers only. */
+		{"cluster-cidr", FLAG_STRING, &o->cluster_cidr, "CIDR",
+		 "addresses of pods, a /24 for each node"},
+		{"volume-dir", FLAG_STRING, &o->volume_dir, "DIR",
+		 "where volumes of the default class are made; none: no volumes"},
 	};
 	struct arena a CLEANUP_ARENA = {0};
-	int n = flags_parse("cox apiserver [flags]", flags, ARRAY_LEN(flags), argc, argv);
+	int n = flags_parse(arena_printf(&a, "%s [flags]", name).p, flags,
+			    ARRAY_LEN(flags) - (controllers ? 0 : 2), argc, argv);
 
 	if (n != 0) {
 		if (n > 0) {
-			fprintf(stderr, "cox apiserver: takes no arguments, got '%s'\n", argv[1]);
+			fprintf(stderr, "%s: takes no arguments, got '%s'\n", name, argv[1]);
 		}
 		return n == -2 ? 0 : 2;
 	}
@@ -280,4 +352,14 @@ int cli_apiserver(int argc, char **argv)
 	s.log = (struct log){
 		.fd = 2, .component = "kube-apiserver", .verbosity = (int)o->verbosity};
 	return run(&s);
+}
+
+int cli_apiserver(int argc, char **argv)
+{
+	return run_command("cox apiserver", false, argc, argv);
+}
+
+int cli_control_plane(int argc, char **argv)
+{
+	return run_command("cox control-plane", true, argc, argv);
 }
