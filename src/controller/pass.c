@@ -289,8 +289,9 @@ static struct client_request request_of(const struct action *action)
 
 	switch (action->kind) {
 	case ACTION_CREATE:
-		req.name = STR_NULL; /* it stands in the body */
-		/* fall through */
+		/* The name stands in the body. */
+		req.name = STR_NULL;
+		__attribute__((fallthrough));
 	case ACTION_UPDATE:
 		req.body = action->obj;
 		req.body_type = action->resource->type;

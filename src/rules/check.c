@@ -198,9 +198,9 @@ static bool has_leading_zeros(struct str s)
 
 void check_ip(struct field_errors *errs, const struct path *at, struct str s)
 {
-	struct ip_addr ip;
+	struct addr ip;
 
-	if (ip_parse_sloppy(s, &ip) < 0) {
+	if (addr_parse_sloppy(s, &ip) < 0) {
 		field_invalid(errs, at, field_str(s),
 			      "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
 		return;
@@ -208,7 +208,7 @@ void check_ip(struct field_errors *errs, const struct path *at, struct str s)
 	if (str_find_char(s, ':') < 0 && has_leading_zeros(s)) {
 		field_invalid(errs, at, field_str(s), "must not have leading 0s");
 	}
-	if (str_find_char(s, ':') >= 0 && ip_is_v4(&ip)) {
+	if (str_find_char(s, ':') >= 0 && addr_is_v4(&ip)) {
 		field_invalid(errs, at, field_str(s), "must not be an IPv4-mapped IPv6 address");
 	}
 }
@@ -216,12 +216,12 @@ void check_ip(struct field_errors *errs, const struct path *at, struct str s)
 void check_cidr(struct field_errors *errs, const struct path *at, struct str s)
 {
 	struct cidr c;
-	struct ip_addr ip;
+	struct addr ip;
 	struct str bits = s;
 	struct str addr;
 
 	str_cut(&bits, '/', &addr);
-	if (ip_parse_sloppy(addr, &ip) < 0 || cidr_parse_sloppy(s, &c) < 0) {
+	if (addr_parse_sloppy(addr, &ip) < 0 || cidr_parse_sloppy(s, &c) < 0) {
 		field_invalid(errs, at, field_str(s),
 			      "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)");
 		return;
@@ -230,9 +230,9 @@ void check_cidr(struct field_errors *errs, const struct path *at, struct str s)
 	    (bits.n > 1 && bits.p[0] == '0')) {
 		field_invalid(errs, at, field_str(s),
 			      "must not have leading 0s in IP or prefix length");
-	} else if (str_find_char(s, ':') >= 0 && ip_is_v4(&ip)) {
+	} else if (str_find_char(s, ':') >= 0 && addr_is_v4(&ip)) {
 		field_invalid(errs, at, field_str(s), "must not have an IPv4-mapped IPv6 address");
-	} else if (!ip_eq(&ip, &c.base)) {
+	} else if (!addr_eq(&ip, &c.base)) {
 		field_invalid(errs, at, field_str(s),
 			      "must not have bits set beyond the prefix length");
 	}
@@ -240,13 +240,13 @@ void check_cidr(struct field_errors *errs, const struct path *at, struct str s)
 
 void check_ordinary_ip(struct field_errors *errs, const struct path *at, struct str s)
 {
-	struct ip_addr ip;
+	struct addr ip;
 
-	if (ip_parse_sloppy(s, &ip) < 0) {
+	if (addr_parse_sloppy(s, &ip) < 0) {
 		field_invalid(errs, at, field_str(s), "must be a valid IP address");
 		return;
 	}
-	switch (ip_scope(&ip)) {
+	switch (addr_scope(&ip)) {
 	case IP_UNSPECIFIED:
 		field_invalid(errs, at, field_str(s), "may not be unspecified (%.*s)", STR_ARG(s));
 		break;

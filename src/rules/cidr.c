@@ -8,9 +8,9 @@
 static const uint8_t v4_prefix[12] = {[10] = 0xff, [11] = 0xff};
 
 /* Four decimal parts of at most 255; sloppy allows more digits than needed. */
-static int parse_v4(struct str text, bool sloppy, struct ip_addr *ret)
+static int parse_v4(struct str text, bool sloppy, struct addr *ret)
 {
-	struct ip_addr ip;
+	struct addr ip;
 	struct str part;
 	size_t n = 0;
 
@@ -40,7 +40,7 @@ static int parse_v4(struct str text, bool sloppy, struct ip_addr *ret)
 	return 0;
 }
 
-static int parse(struct str text, bool sloppy, struct ip_addr *ret)
+static int parse(struct str text, bool sloppy, struct addr *ret)
 {
 	char z[IP_TEXT_MAX + 1];
 	struct in6_addr in6;
@@ -60,17 +60,17 @@ static int parse(struct str text, bool sloppy, struct ip_addr *ret)
 	return 0;
 }
 
-int ip_parse(struct str text, struct ip_addr *ret)
+int addr_parse(struct str text, struct addr *ret)
 {
 	return parse(text, false, ret);
 }
 
-int ip_parse_sloppy(struct str text, struct ip_addr *ret)
+int addr_parse_sloppy(struct str text, struct addr *ret)
 {
 	return parse(text, true, ret);
 }
 
-bool ip_is_v4(const struct ip_addr *ip)
+bool addr_is_v4(const struct addr *ip)
 {
 	return memcmp(ip->b, v4_prefix, sizeof(v4_prefix)) == 0;
 }
@@ -105,48 +105,48 @@ static void write_v6(struct buf *out, const uint8_t *b)
 	}
 }
 
-void ip_write(struct buf *out, const struct ip_addr *ip)
+void addr_write(struct buf *out, const struct addr *ip)
 {
-	if (ip_is_v4(ip)) {
+	if (addr_is_v4(ip)) {
 		buf_printf(out, "%u.%u.%u.%u", ip->b[12], ip->b[13], ip->b[14], ip->b[15]);
 	} else {
 		write_v6(out, ip->b);
 	}
 }
 
-struct str ip_text(struct arena *a, const struct ip_addr *ip)
+struct str addr_text(struct arena *a, const struct addr *ip)
 {
 	struct buf b CLEANUP_BUF = {0};
 
-	ip_write(&b, ip);
+	addr_write(&b, ip);
 	return arena_str(a, buf_str(&b));
 }
 
-bool ip_is_canonical(struct str text)
+bool addr_is_canonical(struct str text)
 {
 	struct buf b CLEANUP_BUF = {0};
-	struct ip_addr ip;
+	struct addr ip;
 
-	if (ip_parse(text, &ip) < 0) {
+	if (addr_parse(text, &ip) < 0) {
 		return false;
 	}
-	ip_write(&b, &ip);
+	addr_write(&b, &ip);
 	return str_eq(text, buf_str(&b));
 }
 
-bool ip_eq(const struct ip_addr *a, const struct ip_addr *b)
+bool addr_eq(const struct addr *a, const struct addr *b)
 {
-	return ip_cmp(a, b) == 0;
+	return addr_cmp(a, b) == 0;
 }
 
-int ip_cmp(const struct ip_addr *a, const struct ip_addr *b)
+int addr_cmp(const struct addr *a, const struct addr *b)
 {
 	return memcmp(a->b, b->b, sizeof(a->b));
 }
 
-struct ip_addr ip_of_v4(uint32_t host_order)
+struct addr addr_of_v4(uint32_t host_order)
 {
-	struct ip_addr ip;
+	struct addr ip;
 
 	memcpy(ip.b, v4_prefix, sizeof(v4_prefix));
 	for (size_t i = 0; i < 4; i++) {
@@ -155,9 +155,9 @@ struct ip_addr ip_of_v4(uint32_t host_order)
 	return ip;
 }
 
-struct ip_addr ip_add(const struct ip_addr *ip, uint64_t n)
+struct addr addr_add(const struct addr *ip, uint64_t n)
 {
-	struct ip_addr sum = *ip;
+	struct addr sum = *ip;
 	unsigned carry = 0;
 
 	for (size_t i = 16; i-- > 0;) {
@@ -170,12 +170,12 @@ struct ip_addr ip_add(const struct ip_addr *ip, uint64_t n)
 	return sum;
 }
 
-enum ip_scope ip_scope(const struct ip_addr *ip)
+enum addr_scope addr_scope(const struct addr *ip)
 {
-	static const struct ip_addr zero = {{0}};
-	static const struct ip_addr one = {{[15] = 1}};
+	static const struct addr zero = {{0}};
+	static const struct addr one = {{[15] = 1}};
 
-	if (ip_is_v4(ip)) {
+	if (addr_is_v4(ip)) {
 		if (ip->b[12] == 127) {
 			return IP_LOOPBACK;
 		}
@@ -187,10 +187,10 @@ enum ip_scope ip_scope(const struct ip_addr *ip)
 		}
 		return ip->b[12] | ip->b[13] | ip->b[14] | ip->b[15] ? IP_GLOBAL : IP_UNSPECIFIED;
 	}
-	if (ip_eq(ip, &zero)) {
+	if (addr_eq(ip, &zero)) {
 		return IP_UNSPECIFIED;
 	}
-	if (ip_eq(ip, &one)) {
+	if (addr_eq(ip, &one)) {
 		return IP_LOOPBACK;
 	}
 	if (ip->b[0] == 0xfe && (ip->b[1] & 0xc0) == 0x80) {
@@ -199,9 +199,9 @@ enum ip_scope ip_scope(const struct ip_addr *ip)
 	return ip->b[0] == 0xff && (ip->b[1] & 0x0f) == 0x02 ? IP_LINK_LOCAL_MULTICAST : IP_GLOBAL;
 }
 
-static struct ip_addr mask(const struct ip_addr *ip, unsigned bits)
+static struct addr mask(const struct addr *ip, unsigned bits)
 {
-	struct ip_addr m = *ip;
+	struct addr m = *ip;
 
 	for (unsigned i = 0; i < 16; i++) {
 		if (bits < (i + 1) * 8) {
@@ -217,7 +217,7 @@ static int parse_cidr(struct str text, bool sloppy, struct cidr *ret)
 {
 	struct str bits = text;
 	struct str addr;
-	struct ip_addr ip;
+	struct addr ip;
 	uint64_t n;
 	unsigned width;
 
@@ -248,7 +248,7 @@ int cidr_parse_sloppy(struct str text, struct cidr *ret)
 
 bool cidr_is_v4(const struct cidr *c)
 {
-	return c->bits >= 96 && ip_is_v4(&c->base);
+	return c->bits >= 96 && addr_is_v4(&c->base);
 }
 
 unsigned cidr_prefix(const struct cidr *c)
@@ -258,7 +258,7 @@ unsigned cidr_prefix(const struct cidr *c)
 
 void cidr_write(struct buf *out, const struct cidr *c)
 {
-	ip_write(out, &c->base);
+	addr_write(out, &c->base);
 	buf_printf(out, "/%u", cidr_prefix(c));
 }
 
@@ -270,11 +270,11 @@ struct str cidr_text(struct arena *a, const struct cidr *c)
 	return arena_str(a, buf_str(&b));
 }
 
-bool cidr_contains(const struct cidr *c, const struct ip_addr *ip)
+bool cidr_contains(const struct cidr *c, const struct addr *ip)
 {
-	struct ip_addr m = mask(ip, c->bits);
+	struct addr m = mask(ip, c->bits);
 
-	return ip_eq(&m, &c->base);
+	return addr_eq(&m, &c->base);
 }
 
 bool cidr_overlaps(const struct cidr *a, const struct cidr *b)
@@ -287,15 +287,15 @@ uint64_t cidr_size(const struct cidr *c)
 	return c->bits <= 65 ? (uint64_t)1 << 63 : (uint64_t)1 << (128 - c->bits);
 }
 
-struct ip_addr cidr_nth(const struct cidr *c, uint64_t n)
+struct addr cidr_nth(const struct cidr *c, uint64_t n)
 {
-	return ip_add(&c->base, n);
+	return addr_add(&c->base, n);
 }
 
 bool cidr_part(const struct cidr *c, unsigned prefix, uint64_t n, struct cidr *ret)
 {
 	unsigned bits = cidr_is_v4(c) ? prefix + 96 : prefix;
-	struct ip_addr ip = c->base;
+	struct addr ip = c->base;
 
 	if (bits < c->bits || bits > 128 || (bits - c->bits < 64 && n >> (bits - c->bits) != 0)) {
 		return false;

@@ -358,7 +358,7 @@ static void check_ingress_points(struct field_errors *errs, const struct path *a
 	for (size_t i = 0; i < s->ingress.n; i++) {
 		const struct core_load_balancer_ingress *in = &s->ingress.p[i];
 		const struct path *item = AT_INDEX(AT(at, "ingress"), i);
-		struct ip_addr ip;
+		struct addr ip;
 
 		if (in->ip.n) {
 			check_ip(errs, AT(item, "ip"), in->ip);
@@ -373,7 +373,7 @@ static void check_ingress_points(struct field_errors *errs, const struct path *a
 		check_one_of(errs, AT(item, "ipMode"), in->ip_mode, modes);
 		if (in->hostname.n) {
 			check_name(errs, AT(item, "hostname"), in->hostname, dns_subdomain_faults);
-			if (ip_parse_sloppy(in->hostname, &ip) == 0) {
+			if (addr_parse_sloppy(in->hostname, &ip) == 0) {
 				field_invalid(errs, AT(item, "hostname"), field_str(in->hostname),
 					      "must be a DNS name, not an IP address");
 			}

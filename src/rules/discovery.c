@@ -17,7 +17,7 @@ enum {
 static void check_address(struct field_errors *errs, const struct path *at, struct str type,
 			  struct str address)
 {
-	struct ip_addr ip;
+	struct addr ip;
 	bool v4 = str_is(type, "IPv4");
 
 	if (str_is(type, "FQDN")) {
@@ -27,7 +27,7 @@ static void check_address(struct field_errors *errs, const struct path *at, stru
 	if (!v4 && !str_is(type, "IPv6")) {
 		return;
 	}
-	if (ip_parse_sloppy(address, &ip) < 0 || ip_is_v4(&ip) != v4) {
+	if (addr_parse_sloppy(address, &ip) < 0 || addr_is_v4(&ip) != v4) {
 		field_invalid(errs, at, field_str(address), "must be a valid %s address",
 			      v4 ? "IPv4" : "IPv6");
 		return;

@@ -413,11 +413,11 @@ void check_full_domain(struct field_errors *errs, const struct path *at, struct 
 
 static void ip_name_faults(struct str s, struct name_faults *ret)
 {
-	struct ip_addr ip;
+	struct addr ip;
 
-	if (ip_parse(s, &ip) < 0) {
+	if (addr_parse(s, &ip) < 0) {
 		fault(ret, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
-	} else if (!ip_is_canonical(s)) {
+	} else if (!addr_is_canonical(s)) {
 		fault(ret, "must be in canonical form");
 	}
 }

@@ -90,9 +90,9 @@ static void check_request_path(struct field_errors *errs, const struct path *at,
 
 static void check_host(struct field_errors *errs, const struct path *at, struct str host)
 {
-	struct ip_addr ip;
+	struct addr ip;
 
-	if (ip_parse_sloppy(host, &ip) == 0) {
+	if (addr_parse_sloppy(host, &ip) == 0) {
 		field_invalid(errs, at, field_str(host), "must be a DNS name, not an IP address");
 	}
 	check_name(errs, at, host,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "rules/names.h"
 
 const struct str *str_map_find(const struct str_map *map, struct str key)
 {
@@ -391,30 +392,40 @@ static int parse_operator(struct arena *a, struct lexer *lx, struct selector_ter
 	return 0;
 }
 
-/* A qualified name: [DNS subdomain/]name of at most 63 letters, digits, - _ . */
-static bool is_label_key(struct str key)
+/* 0, or ERR_INVALID with upstream's text. `where` stands before it. */
+static int check_text(struct str s, name_faults_fn rule, const char *where, struct err *err)
 {
-	ptrdiff_t slash = str_find_char(key, '/');
-	struct str name = slash < 0 ? key : str_from(key, (size_t)slash + 1);
+	struct name_faults faults = {0};
+	struct buf b CLEANUP_BUF = {0};
 
-	if (slash == 0 || slash > 253 || name.n == 0 || name.n > 63) {
-		return false;
+	rule(s, &faults);
+	for (size_t i = 0; i < faults.n; i++) {
+		buf_printf(&b, "%s%s", i ? "; " : "", faults.p[i]);
 	}
-	for (size_t i = 0; i < name.n; i++) {
-		char c = name.p[i];
-		bool alnum =
-			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+	return faults.n ? err_set(err, ERR_INVALID, "%s: Invalid value: \"%.*s\": %s", where,
+				  STR_ARG(s), buf_cstr(&b))
+			: 0;
+}
 
-		if (!alnum && (i == 0 || i == name.n - 1 || !(c == '-' || c == '_' || c == '.'))) {
-			return false;
+static int check_values(const struct selector_term *t, struct err *err)
+{
+	for (size_t i = 0; i < t->values.n; i++) {
+		struct buf where CLEANUP_BUF = {0};
+		int code;
+
+		buf_printf(&where, "values[%zu][%.*s]", i, STR_ARG(t->key));
+		code = check_text(t->values.p[i], label_value_faults, buf_cstr(&where), err);
+		if (code < 0) {
+			return code;
 		}
 	}
-	return true;
+	return 0;
 }
 
 static int parse_term(struct arena *a, struct lexer *lx, struct selector_term *t, struct err *err)
 {
 	bool negated = lx->kind == TOK_NOT;
+	int code;
 
 	if (negated) {
 		lex(lx);
@@ -422,12 +433,9 @@ static int parse_term(struct arena *a, struct lexer *lx, struct selector_term *t
 	if (lx->kind != TOK_IDENT) {
 		return unexpected(lx, "!, identifier, or 'end of string'", err);
 	}
-	if (!is_label_key(lx->text)) {
-		return err_set(err, ERR_INVALID,
-			       "key: Invalid value: \"%.*s\": name part must consist of "
-			       "alphanumeric characters, '-', '_' or '.', "
-			       "and must start and end with an alphanumeric character",
-			       STR_ARG(lx->text));
+	code = check_text(lx->text, qualified_name_faults, "key", err);
+	if (code < 0) {
+		return code;
 	}
 	t->key = lx->text;
 	lex(lx);
@@ -437,7 +445,8 @@ static int parse_term(struct arena *a, struct lexer *lx, struct selector_term *t
 			       ? 0
 			       : unexpected(lx, "',' or 'end of string'", err);
 	}
-	return parse_operator(a, lx, t, err);
+	code = parse_operator(a, lx, t, err);
+	return code < 0 ? code : check_values(t, err);
 }
 
 static size_t count_terms(struct str text)

@@ -45,9 +45,10 @@ static struct str_list addresses_of(struct arena *a, const struct core_pod *pod,
 	struct str_list list = {ARENA_ARRAY(a, pod->status.pod_ips.n + 1, struct str), 0};
 
 	for (size_t i = 0; i < pod->status.pod_ips.n; i++) {
-		struct ip_addr ip;
+		struct addr ip;
 
-		if (ip_parse_sloppy(pod->status.pod_ips.p[i].ip, &ip) == 0 && ip_is_v4(&ip) != v6) {
+		if (addr_parse_sloppy(pod->status.pod_ips.p[i].ip, &ip) == 0 &&
+		    addr_is_v4(&ip) != v6) {
 			list.p[list.n++] = pod->status.pod_ips.p[i].ip;
 		}
 	}
