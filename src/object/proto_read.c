@@ -128,44 +128,43 @@ static int read_small(struct reader *r, struct str bytes, struct small *ret)
 static int decode_message(struct reader *r, const struct type_desc *type, struct str bytes,
 			  void *obj, uint16_t *prefix, size_t depth, int nesting);
 
+/* Room for one more item. Lists grow at powers of two, so that their length tells their room: whoever makes one anew keeps to that (a
+ * message may come in several parts). */
+static void *list_push(struct reader *r, struct any_list *list, size_t size)
+{
+	if ((list->n & (list->n - 1)) == 0) {
+		size_t cap = list->n ? list->n * 2 : 1;
+		void *p = arena_alloc_array(r->arena, cap, size);
+
+		if (list->n) {
+			memcpy(p, list->p, list->n * size);
+		}
+		list->p = p;
+	}
+	return (char *)list->p + list->n++ * size;
+}
+
 static int read_strings(struct reader *r, struct str bytes, struct str_list *ret)
 {
 	struct reader in = {bytes, r->arena, r->err, r->items};
-	size_t cap = 0;
+	int code = 0;
 
-	while (in.rest.n) {
+	while (code == 0 && in.rest.n) {
 		unsigned number;
 		unsigned wire;
-		int code = get_tag(&in, &number, &wire);
 
-		if (code < 0) {
-			return code;
-		}
-		if (number != 1 || wire != WIRE_BYTES) {
+		code = get_tag(&in, &number, &wire);
+		if (code == 0 && number == 1 && wire == WIRE_BYTES) {
+			code = get_bytes(&in, list_push(r, (struct any_list *)(void *)ret,
+							sizeof(struct str)));
+		} else if (code == 0) {
 			code = skip_field(&in, wire);
-			if (code < 0) {
-				return code;
-			}
-			continue;
-		}
-		if (ret->n == cap) {
-			struct str *p = ARENA_ARRAY(r->arena, cap ? cap * 2 : 4, struct str);
-
-			if (ret->n) {
-				memcpy(p, ret->p, ret->n * sizeof(*p));
-			}
-			ret->p = p;
-			cap = cap ? cap * 2 : 4;
-		}
-		code = get_bytes(&in, &ret->p[ret->n++]);
-		if (code < 0) {
-			return code;
 		}
 	}
 	if (!ret->p) {
 		ret->p = ARENA_NEW(r->arena, struct str);
 	}
-	return 0;
+	return code;
 }
 
 static int wrong_wire(struct reader *r, const struct field_desc *f, unsigned wire)
@@ -276,21 +275,6 @@ static int read_value(struct reader *r, const struct field_desc *f, unsigned wir
 	return code < 0 ? code : read_wrapped(r, f, bytes, v, nesting);
 }
 
-/* Room for one more item: lists grow at powers of two. */
-static void *list_push(struct reader *r, struct any_list *list, size_t size)
-{
-	if ((list->n & (list->n - 1)) == 0) {
-		size_t cap = list->n ? list->n * 2 : 1;
-		void *p = arena_alloc_array(r->arena, cap, size);
-
-		if (list->n) {
-			memcpy(p, list->p, list->n * size);
-		}
-		list->p = p;
-	}
-	return (char *)list->p + list->n++ * size;
-}
-
 static int count_item(struct reader *r)
 {
 	if (++*r->items > PROTO_ITEMS_MAX) {
@@ -389,6 +373,7 @@ static void sort_map(struct reader *r, const struct field_desc *f, struct any_li
 {
 	size_t size = map_entry_size(f);
 	const struct str **order;
+	size_t room = 1;
 	char *sorted;
 	size_t n = 0;
 
@@ -400,7 +385,10 @@ static void sort_map(struct reader *r, const struct field_desc *f, struct any_li
 		order[i] = map_entry_key(f, list, i);
 	}
 	qsort(order, list->n, sizeof(*order), cmp_entry);
-	sorted = arena_alloc_array(r->arena, list->n, size);
+	while (room < list->n) {
+		room *= 2;
+	}
+	sorted = arena_alloc_array(r->arena, room, size);
 	for (size_t i = 0; i < list->n; i++) {
 		if (i + 1 == list->n || !str_eq(*order[i], *order[i + 1])) {
 			memcpy(sorted + n++ * size, order[i], size);

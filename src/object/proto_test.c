@@ -165,6 +165,27 @@ TEST(of_two_equal_keys_the_last_counts)
 	EXPECT_STR(cm.data.p[1].value, "2");
 }
 
+/* A sub-message in several parts is one, and its maps grow on. */
+TEST(messages_in_parts_are_merged)
+{
+	struct arena a CLEANUP_ARENA = {0};
+	struct err err CLEANUP_ERR = {0};
+	struct buf b CLEANUP_BUF = {0};
+	struct core_config_map cm = {0};
+
+	for (char part = 0; part < 3; part++) {
+		buf_puts(&b, "\x0a\x18"); /* metadata: three labels */
+		for (char i = 0; i < 3; i++) {
+			buf_puts(&b, "Z\x06\x0a\x01");
+			buf_add_char(&b, (char)('a' + part * 2 + i));
+			buf_puts(&b, "\x12\x01v");
+		}
+	}
+	assert_int_equal(proto_decode(&a, &type_core_config_map, buf_str(&b), &cm, &err), 0);
+	assert_int_equal(cm.metadata.labels.n, 7); /* a b c, c d e, e f g */
+	EXPECT_STR(cm.metadata.labels.p[6].key, "g");
+}
+
 TEST(bad_bytes_are_refused)
 {
 	static const struct str cases[] = {
@@ -215,4 +236,5 @@ TEST(deep_nesting_is_refused)
 }
 
 TEST_MAIN(fixtures_are_written_byte_for_byte_and_read_back, a_config_map_is_these_bytes,
-	  of_two_equal_keys_the_last_counts, bad_bytes_are_refused, deep_nesting_is_refused)
+	  of_two_equal_keys_the_last_counts, messages_in_parts_are_merged, bad_bytes_are_refused,
+	  deep_nesting_is_refused)
