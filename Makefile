@@ -95,7 +95,7 @@ $(O)/t/%_test: %_test.c $(O)/libcox.a | $(GEN_STAMP)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(O)/libcox.a $(PKG_LIBS) -lcmocka
 
 unit: $(TEST_BIN)
-	$(Q)scripts/run-tests $(TEST_BIN)
+	$(Q)scripts/run-tests --timeout 300 $(TEST_BIN)
 
 # The IDL's parser; with COX_FACTS=folder also a comparison of api/ with upstream's tables.
 apigen-test:
@@ -119,7 +119,7 @@ test-run:
 # What has threads.
 TSAN_BIN := $(filter $(O)/t/src/store/% $(O)/t/src/loop/% $(O)/t/src/env/%,$(TEST_BIN))
 tsan: $(TSAN_BIN)
-	$(Q)scripts/run-tests $(TSAN_BIN)
+	$(Q)BURSTS=6 scripts/run-tests --timeout 600 $(TSAN_BIN) # fewer power cuts: each reopening is slow under TSan
 
 # The API server without nodes, driven by stock clients.
 api-test: all $(B)/tools/kubectl
