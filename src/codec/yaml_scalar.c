@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "base/buf.h"
 #include "codec/base64.h"
 
 #define TAG_PREFIX "tag:yaml.org,2002:"
@@ -226,6 +227,27 @@ static const char *tag_of(const struct json_value *v)
 	return tags[v->kind];
 }
 
+/* A JSON string is UTF-8: bytes that are none become U+FFFD, one each, as on their way through Go's encoder. */
+static struct str as_utf8(struct arena *arena, struct str s)
+{
+	struct buf b CLEANUP_BUF = {0};
+
+	if (str_is_utf8(s)) {
+		return s;
+	}
+	for (size_t i = 0; i < s.n;) {
+		size_t len = str_utf8_len(str_from(s, i));
+
+		if (len) {
+			buf_add(&b, s.p + i, len);
+		} else {
+			buf_puts(&b, "\xef\xbf\xbd");
+		}
+		i += len ? len : 1;
+	}
+	return arena_str(arena, buf_str(&b));
+}
+
 int yaml_resolve(struct arena *arena, const char *tag, struct str text, struct json_value *ret,
 		 struct err *err)
 {
@@ -244,7 +266,7 @@ int yaml_resolve(struct arena *arena, const char *tag, struct str text, struct j
 			return err_set(err, ERR_INVALID,
 				       "!!binary value contains invalid base64 data");
 		}
-		*ret = json_make_string(bytes);
+		*ret = json_make_string(as_utf8(arena, bytes));
 		return 0;
 	}
 	if (!str_is(core, "bool") && !str_is(core, "int") && !str_is(core, "float") &&

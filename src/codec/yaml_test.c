@@ -15,6 +15,8 @@ static const char *const good[][2] = {
 	{"a: &x {b: 1}\nc: *x\nd:\n  <<: *x\n  e: 2",
 	 "{\"a\":{\"b\":1},\"c\":{\"b\":1},\"d\":{\"b\":1,\"e\":2}}"},
 	{"d:\n  <<: [{a: 1, b: 2}, {b: 3, c: 4}]\n  a: 9", "{\"d\":{\"b\":2,\"c\":4,\"a\":9}}"},
+	{"a: !!binary /2E=", "{\"a\":\"\xef\xbf\xbd"
+			     "a\"}"}, /* bytes that are no UTF-8 */
 	{"a: !!str 123\nb: !!int \"3\"\nc: !!float 3\nd: !!binary aGVsbG8=\ne: !foo x",
 	 "{\"a\":\"123\",\"b\":3,\"c\":3,\"d\":\"hello\",\"e\":\"x\"}"},
 	{"a: |\n  x\n  y\nb: >-\n  x\n  y\n- ", NULL},
