@@ -67,18 +67,6 @@ const struct resource_desc *registry_find(const struct registry *reg, struct str
 	return map_find(&reg->by_path, path_key(&b, group, version, resource));
 }
 
-bool registry_has_group_version(const struct registry *reg UNUSED, struct str group,
-				struct str version)
-{
-	for (size_t i = 0; i < all_resources_n; i++) {
-		if (str_eq(group, str_of(all_resources[i]->group)) &&
-		    str_eq(version, str_of(all_resources[i]->version))) {
-			return true;
-		}
-	}
-	return false;
-}
-
 const struct subresource_desc *resource_find_sub(const struct resource_desc *resource,
 						 struct str name)
 {

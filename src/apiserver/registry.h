@@ -19,7 +19,6 @@ const struct resource_desc *registry_find(const struct registry *reg, struct str
 					  struct str version, struct str resource);
 /* By apiVersion ("apps/v1") and kind; NULL. */
 const struct resource_desc *registry_find_kind(struct str api_version, struct str kind);
-bool registry_has_group_version(const struct registry *reg, struct str group, struct str version);
 const struct subresource_desc *resource_find_sub(const struct resource_desc *resource,
 						 struct str name);
 /* The resource whose keys and bytes hold the objects (itself, but for events.k8s.io and autoscaling/v1). */
